@@ -1,0 +1,38 @@
+package history
+
+import "time"
+
+// What the tests in history_test see of the inside.
+
+// ParseCursor parses s and writes it again.
+func ParseCursor(s string) (again string, ok bool) {
+	c, ok := parseCursor(s)
+	return c.String(), ok
+}
+
+// EncodeRecord and DecodeRecord are the record of a line on disk.
+func EncodeRecord(line Line) []byte { return appendRecord(nil, digest{1, 2, 3}, &line) }
+
+func DecodeRecord(b []byte) (Line, []byte, error) {
+	d, line, err := decodeRecord(b)
+	return line, d[:], err
+}
+
+// DecodeAll runs the decoders of the small records, for those that panic.
+func DecodeAll(b []byte) {
+	_, _ = recordTime(b)
+	_, _, _ = decodeMark(b)
+	_, _ = decodePoint(b)
+	_, _ = decodeClaim(b)
+}
+
+// SetFormatVersion makes an open disk store look as if version wrote it.
+func SetFormatVersion(s Store, version byte) error {
+	return s.(*disk).db.Set(versionKey(), []byte{version}, nil)
+}
+
+// Fail ends a disk store as Pebble does when it gives up.
+func Fail(s Store, format string, args ...any) { pebbleLog{s.(*disk)}.Fatalf(format, args...) }
+
+// FromMillis is the time that the engines keep of ms.
+func FromMillis(ms int64) time.Time { return fromMillis(uint64(ms)) }

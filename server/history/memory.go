@@ -1,0 +1,218 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Memory returns a Store that keeps everything in memory and loses it when the
+// process ends. It starts one goroutine, which hands lines to the sinks and so
+// plays the part of the disk; Close waits for it. It never fails and is never full.
+func Memory() Store {
+	m := &memory{
+		epoch:  newEpoch(),
+		wake:   make(chan struct{}, 1),
+		done:   make(chan struct{}),
+		rooms:  make(map[string]*memRoom),
+		claims: make(map[string]claim),
+	}
+	go m.run()
+	return m
+}
+
+type memory struct {
+	epoch uint64
+	wake  chan struct{} // holds one token while there is work
+	done  chan struct{} // closed when run has ended
+
+	mu      sync.Mutex
+	rooms   map[string]*memRoom
+	claims  map[string]claim
+	queue   []memLine
+	closing bool
+	scratch []byte
+}
+
+// memRoom is what is durable, so to speak, in a room. Guarded by memory.mu.
+type memRoom struct {
+	edge    point
+	head    point
+	spans   []span
+	lines   []memLine // from just after the edge to the head
+	sources map[[2]string]*memSource
+	log     *memLog // nil while the room is not open
+}
+
+type memLine struct {
+	log    *memLog // of whom it came
+	entry  Entry
+	digest digest
+}
+
+type memSource struct {
+	Source
+	used time.Time
+}
+
+// Open implements Store.
+func (m *memory) Open(name string, sink func([]Entry)) (Log, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closing {
+		return nil, ErrClosed
+	}
+	r := m.rooms[name]
+	if r == nil {
+		r = &memRoom{edge: origin(name), head: origin(name), sources: make(map[[2]string]*memSource)}
+		m.rooms[name] = r
+	}
+	if r.log != nil {
+		return nil, fmt.Errorf("open room %s: it is open already", name)
+	}
+	r.log = &memLog{m: m, name: name, sink: sink, room: r, last: r.head}
+	return r.log, nil
+}
+
+// run stores what was appended and tells the sinks.
+func (m *memory) run() {
+	defer close(m.done)
+	for {
+		m.mu.Lock()
+		batch, closing := m.queue, m.closing
+		m.queue = nil
+		order, lines := m.store(batch)
+		m.mu.Unlock()
+		for _, l := range order {
+			l.sink(lines[l])
+		}
+		if len(batch) == 0 {
+			if closing {
+				return
+			}
+			<-m.wake
+		}
+	}
+}
+
+// store makes batch part of its rooms, and returns what each is to be told. The
+// caller holds mu.
+func (m *memory) store(batch []memLine) (order []*memLog, lines map[*memLog][]Entry) {
+	lines = make(map[*memLog][]Entry)
+	for _, line := range batch {
+		l, r, e := line.log, line.log.room, line.entry
+		if len(r.spans) == 0 {
+			r.spans = []span{{m.epoch, e.Seq}}
+		}
+		r.lines = append(r.lines, line)
+		r.head = point{e.Seq, line.digest}
+		s := r.sources[[2]string{e.User, e.Source}]
+		if s == nil {
+			s = &memSource{}
+			r.sources[[2]string{e.User, e.Source}] = s
+		}
+		s.Mark, s.used = e.N, e.At
+		if e.Kind == KindVoid {
+			if s.Voids == nil {
+				s.Voids = make(map[uint64]string)
+			}
+			s.Voids[e.N] = e.Text
+		}
+		l.waiting--
+		if lines[l] == nil {
+			order = append(order, l)
+		}
+		lines[l] = append(lines[l], e)
+	}
+	return order, lines
+}
+
+func (m *memory) signal() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Claim implements Store.
+func (m *memory) Claim(name string, key [32]byte, now time.Time, ttl time.Duration) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closing {
+		return false, ErrClosed
+	}
+	held, found := m.claims[name]
+	if found && held.key != key && held.holds(now, ttl) {
+		return false, nil
+	}
+	if found && held.key == key && held.used.After(now) {
+		now = held.used // a clock that went back takes nothing away
+	}
+	m.claims[name] = claim{key, now}
+	return true, nil
+}
+
+// Claimed implements Store.
+func (m *memory) Claimed(name string, now time.Time, ttl time.Duration) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closing {
+		return false, ErrClosed
+	}
+	c, found := m.claims[name]
+	return found && c.holds(now, ttl), nil
+}
+
+// Trim implements Store.
+func (m *memory) Trim(ctx context.Context, keep Retention, now time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closing {
+		return ErrClosed
+	}
+	for _, r := range m.rooms {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("trim history: %w", err)
+		}
+		r.trim(keep, now)
+	}
+	return nil
+}
+
+func (r *memRoom) trim(keep Retention, now time.Time) {
+	drop := 0
+	for ; drop < len(r.lines); drop++ {
+		tooMany := keep.Lines > 0 && len(r.lines)-drop > keep.Lines
+		tooOld := keep.Age > 0 && !r.lines[drop].entry.At.After(now.Add(-keep.Age))
+		if !tooMany && !tooOld {
+			break
+		}
+	}
+	if drop > 0 {
+		last := r.lines[drop-1]
+		r.edge = point{last.entry.Seq, last.digest}
+		r.lines = append([]memLine(nil), r.lines[drop:]...)
+	}
+	for name, s := range r.sources {
+		if s.used.Before(now.Add(-MarkTTL)) {
+			delete(r.sources, name)
+		}
+	}
+}
+
+// Failed implements Store. A nil channel is never closed.
+func (m *memory) Failed() <-chan struct{} { return nil }
+
+// Err implements Store.
+func (m *memory) Err() error { return nil }
+
+// Close implements Store.
+func (m *memory) Close() error {
+	m.mu.Lock()
+	m.closing = true
+	m.mu.Unlock()
+	m.signal()
+	<-m.done
+	return nil
+}

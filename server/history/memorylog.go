@@ -1,0 +1,133 @@
+package history
+
+import (
+	"fmt"
+	"maps"
+)
+
+// memLog is one opening of a room. Its fields but sink are guarded by memory.mu.
+type memLog struct {
+	m       *memory
+	name    string
+	sink    func([]Entry)
+	room    *memRoom
+	last    point // of the line appended last
+	waiting int
+	closed  bool
+}
+
+// Append implements Log.
+func (l *memLog) Append(line Line) error {
+	line.At = fromMillis(uint64(line.At.UnixMilli()))
+	m := l.m
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closing || l.closed {
+		return ErrClosed
+	}
+	l.last, m.scratch = l.last.next(m.scratch, &line)
+	l.waiting++
+	m.queue = append(m.queue, memLine{
+		log:    l,
+		entry:  Entry{line, l.last.seq, cursor{m.epoch, l.last}.String()},
+		digest: l.last.digest,
+	})
+	m.signal()
+	return nil
+}
+
+// usable says whether the log can be read. The caller holds memory.mu.
+func (l *memLog) usable() error {
+	if l.m.closing || l.closed {
+		return ErrClosed
+	}
+	return nil
+}
+
+// Source implements Log.
+func (l *memLog) Source(user, source string) (Source, error) {
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	if err := l.usable(); err != nil {
+		return Source{}, err
+	}
+	s := l.room.sources[[2]string{user, source}]
+	if s == nil {
+		return Source{}, nil
+	}
+	return Source{Mark: s.Mark, Voids: maps.Clone(s.Voids)}, nil
+}
+
+// Start implements Log.
+func (l *memLog) Start(given string, backlog int) (Start, error) {
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	if err := l.usable(); err != nil {
+		return Start{}, err
+	}
+	r := l.room
+	p := past{r.edge, r.head, r.spans, func(seq uint64) (digest, error) {
+		return r.lines[seq-r.edge.seq-1].digest, nil
+	}}
+	return p.locate(given, backlog)
+}
+
+// Read implements Log.
+func (l *memLog) Read(after uint64, limit int) ([]Entry, error) {
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	if err := l.usable(); err != nil {
+		return nil, err
+	}
+	from := min(max(after, l.room.edge.seq), l.room.head.seq)
+	return l.room.cut(from, l.room.head.seq, limit, false), nil
+}
+
+// Before implements Log.
+func (l *memLog) Before(before uint64, limit int) (lines []Entry, more bool, err error) {
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	if err := l.usable(); err != nil {
+		return nil, false, err
+	}
+	r := l.room
+	to := r.head.seq
+	if before > 0 {
+		to = max(min(to, before-1), r.edge.seq)
+	}
+	lines = r.cut(r.edge.seq, to, limit, true)
+	return lines, uint64(len(lines)) < to-r.edge.seq, nil
+}
+
+// cut returns up to limit lines after from, up to and including to: the newest
+// of them or the oldest.
+func (r *memRoom) cut(from, to uint64, limit int, newest bool) []Entry {
+	lines := r.lines[from-r.edge.seq : to-r.edge.seq]
+	if n := max(limit, 0); n < len(lines) {
+		if newest {
+			lines = lines[len(lines)-n:]
+		} else {
+			lines = lines[:n]
+		}
+	}
+	var out []Entry
+	for _, line := range lines {
+		out = append(out, line.entry)
+	}
+	return out
+}
+
+// Close implements Log.
+func (l *memLog) Close() error {
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	if l.closed {
+		return nil
+	}
+	if l.waiting > 0 {
+		return fmt.Errorf("close room %s: %d lines wait for the sink", l.name, l.waiting)
+	}
+	l.closed = true
+	l.room.log = nil
+	return nil
+}

@@ -1,0 +1,117 @@
+package history
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// errDamaged means that stored bytes do not have the shape they were written in.
+var errDamaged = errors.New("history: damaged record")
+
+// A line's record is the digest at the line, then its payload: time, number and
+// the four strings, each behind its length. The payload is also what the digest
+// is made of, so it must not change without a new formatVersion.
+
+func appendPayload(dst []byte, line *Line) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(line.At.UnixMilli()))
+	dst = binary.BigEndian.AppendUint64(dst, line.N)
+	for _, s := range [...]string{line.User, line.Source, line.Kind, line.Text} {
+		dst = binary.AppendUvarint(dst, uint64(len(s)))
+		dst = append(dst, s...)
+	}
+	return dst
+}
+
+func appendRecord(dst []byte, d digest, line *Line) []byte {
+	return appendPayload(append(dst, d[:]...), line)
+}
+
+func decodeRecord(record []byte) (d digest, line Line, err error) {
+	const fixed = len(d) + 16
+	if len(record) < fixed {
+		return d, line, fmt.Errorf("decode line: %w", errDamaged)
+	}
+	copy(d[:], record)
+	line.At = fromMillis(binary.BigEndian.Uint64(record[len(d):]))
+	line.N = binary.BigEndian.Uint64(record[len(d)+8:])
+	rest := record[fixed:]
+	for _, field := range [...]*string{&line.User, &line.Source, &line.Kind, &line.Text} {
+		size, n := binary.Uvarint(rest)
+		if n <= 0 || size > uint64(len(rest)-n) {
+			return d, Line{}, fmt.Errorf("decode line: %w", errDamaged)
+		}
+		*field = string(rest[n : n+int(size)])
+		rest = rest[n+int(size):]
+	}
+	if len(rest) != 0 {
+		return d, Line{}, fmt.Errorf("decode line: %w", errDamaged)
+	}
+	return d, line, nil
+}
+
+// recordTime reads only the time of a line's record.
+func recordTime(record []byte) (time.Time, error) {
+	if len(record) < len(digest{})+8 {
+		return time.Time{}, fmt.Errorf("decode line: %w", errDamaged)
+	}
+	return fromMillis(binary.BigEndian.Uint64(record[len(digest{}):])), nil
+}
+
+// The record of a mark: the mark, and when it was set.
+
+func appendMark(dst []byte, mark uint64, used time.Time) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, mark)
+	return binary.BigEndian.AppendUint64(dst, uint64(used.UnixMilli()))
+}
+
+func decodeMark(record []byte) (mark uint64, used time.Time, err error) {
+	if len(record) != 16 {
+		return 0, used, fmt.Errorf("decode mark: %w", errDamaged)
+	}
+	return binary.BigEndian.Uint64(record), fromMillis(binary.BigEndian.Uint64(record[8:])), nil
+}
+
+// The record of a point: the position and the digest.
+
+func appendPoint(dst []byte, p point) []byte {
+	return append(binary.BigEndian.AppendUint64(dst, p.seq), p.digest[:]...)
+}
+
+func decodePoint(record []byte) (p point, err error) {
+	if len(record) != 16 {
+		return p, fmt.Errorf("decode point: %w", errDamaged)
+	}
+	p.seq = binary.BigEndian.Uint64(record)
+	copy(p.digest[:], record[8:])
+	return p, nil
+}
+
+// A claim says which key holds a name and when it last used it. Both engines
+// share its rules.
+type claim struct {
+	key  [32]byte
+	used time.Time
+}
+
+// holds reports whether the claim stands at now. A use in the future, after a
+// clock went back, stands.
+func (c *claim) holds(now time.Time, ttl time.Duration) bool {
+	return ttl == 0 || now.Sub(c.used) <= ttl
+}
+
+func appendClaim(dst []byte, c claim) []byte {
+	return binary.BigEndian.AppendUint64(append(dst, c.key[:]...), uint64(c.used.UnixMilli()))
+}
+
+func decodeClaim(record []byte) (c claim, err error) {
+	if len(record) != len(c.key)+8 {
+		return c, fmt.Errorf("decode claim: %w", errDamaged)
+	}
+	copy(c.key[:], record)
+	c.used = fromMillis(binary.BigEndian.Uint64(record[len(c.key):]))
+	return c, nil
+}
+
+func fromMillis(ms uint64) time.Time { return time.UnixMilli(int64(ms)).UTC() }

@@ -1,0 +1,222 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// Conn is one live connection. It never reconnects: once dead it stays dead.
+// Someone must always be in Read, or else pongs go unseen and the peer is taken
+// for dead. Unless said otherwise, methods may be called from any goroutine.
+type Conn struct {
+	ws   *websocket.Conn
+	raw  net.Conn // under ws, to cut a stuck close short; nil if it can't be had
+	opts Options
+
+	once sync.Once
+	done chan struct{}
+	err  error     // set before done is closed
+	died time.Time // so is this
+
+	burial sync.WaitGroup // of the library's connection, by whoever noted the reason
+
+	incoming   incoming
+	readTimer  *time.Timer // kills the Conn when a message comes in too slowly
+	writeTimer *time.Timer // or goes out too slowly
+	writing    chan struct{}
+
+	beat      heartbeat
+	proven    atomic.Bool
+	toldDelay atomic.Int64 // server-told wait before the next dial
+	born      time.Time
+}
+
+func newConn(ws *websocket.Conn, raw net.Conn, opts Options, dialled bool, seen *signs) *Conn {
+	ws.SetReadLimit(opts.ReadLimit)
+	c := &Conn{
+		ws: ws, raw: raw, opts: opts, born: time.Now(),
+		done: make(chan struct{}), writing: make(chan struct{}, 1),
+	}
+	slow := func() { c.fail(ErrSlow) }
+	c.readTimer = time.AfterFunc(time.Hour, slow)
+	c.readTimer.Stop()
+	c.writeTimer = time.AfterFunc(time.Hour, slow)
+	c.writeTimer.Stop()
+	c.beat.start(c, dialled, seen)
+	return c
+}
+
+// Read returns the next message. One caller at a time. When it returns an error
+// the Conn is dead and the error is Err's.
+func (c *Conn) Read() ([]byte, error) {
+	typ, r, err := c.ws.Reader(context.Background())
+	if err != nil {
+		return nil, c.fail(reasonOf(err))
+	}
+	c.beat.seen.note()
+	// The library's limit on bytes does not stop a message that never ends:
+	// empty fragments, or a huge length claimed and nothing sent.
+	c.readTimer.Reset(c.opts.MessageTimeout)
+	buf := readBufs.Get().(*bytes.Buffer)
+	buf.Reset()
+	c.incoming = incoming{r, c.beat.seen}
+	_, err = buf.ReadFrom(&c.incoming)
+	c.readTimer.Stop()
+	p := bytes.Clone(buf.Bytes())
+	if buf.Cap() <= 64<<10 {
+		readBufs.Put(buf)
+	}
+	switch {
+	case errors.Is(err, websocket.ErrMessageTooBig):
+		// The library has told the peer. Without waiting for its answer the rest
+		// of the message would be met by a reset, which can overtake the code.
+		c.end(reasonOf(err), CloseTooBig, "")
+		return nil, c.err
+	case err != nil:
+		return nil, c.fail(reasonOf(err))
+	case typ != websocket.MessageText:
+		c.end(ErrNotText, CloseUnsupported, "text messages only")
+		return nil, c.err
+	}
+	return p, nil
+}
+
+// incoming is the message that is being read. Each piece of it is a sign of life:
+// on a slow link one large frame takes longer than a probe waits.
+type incoming struct {
+	r    io.Reader
+	seen *signs
+}
+
+func (i *incoming) Read(p []byte) (int, error) {
+	n, err := i.r.Read(p[:min(len(p), 4<<10)]) // the library fills all of p before it returns
+	if n > 0 {
+		i.seen.note()
+	}
+	return n, err
+}
+
+var readBufs = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// Write sends p as one text message. It waits for its turn and then, for
+// Options.MessageTimeout at most, until the kernel has taken the bytes. A nil error
+// does not mean that the peer has p. When it returns an error the Conn is dead.
+func (c *Conn) Write(p []byte) error {
+	select {
+	case c.writing <- struct{}{}:
+		defer func() { <-c.writing }()
+	case <-c.done:
+		return c.err
+	}
+	c.writeTimer.Reset(c.opts.MessageTimeout)
+	err := c.ws.Write(context.Background(), websocket.MessageText, p)
+	c.writeTimer.Stop()
+	if err == nil {
+		return nil
+	}
+	// Whoever is in Read gets the reason proper, a close code perhaps, though
+	// maybe a moment later.
+	reader := time.NewTimer(c.opts.CloseTimeout)
+	defer reader.Stop()
+	select {
+	case <-c.done:
+		return c.err
+	case <-reader.C:
+		return c.fail(reasonOf(err))
+	}
+}
+
+// Close ends the Conn: it tells the peer code and reason (123 bytes at most, and
+// only what is UTF-8), waits up to Options.CloseTimeout for the peer to agree and returns when
+// nothing of the Conn runs any more. On a dead Conn it only waits for that. It
+// always succeeds; a Conn that it finds alive has the reason ErrClosed.
+func (c *Conn) Close(code CloseCode, reason string) { c.end(ErrClosed, code, reason) }
+
+func (c *Conn) end(why error, code CloseCode, reason string) {
+	if c.die(why) {
+		if len(reason) > 123 { // the library would send no close frame at all
+			reason = reason[:123]
+		}
+		reason = strings.ToValidUTF8(reason, "") // the cut may have split a character
+		cut := time.AfterFunc(c.opts.CloseTimeout, c.cut)
+		_ = c.ws.Close(websocket.StatusCode(code), reason) // whether the peer agreed makes no difference
+		cut.Stop()
+		_ = c.ws.CloseNow()
+		c.burial.Done()
+	}
+	c.burial.Wait() // a CloseNow here would take the word from the other one's mouth
+	c.beat.stop()
+}
+
+// Done is closed when the Conn is dead.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Err says why the Conn is dead: ErrClosed, ErrPeerDead, ErrSlow, ErrNotText, a
+// *CloseError, or an I/O error. It is nil while the Conn is alive.
+func (c *Conn) Err() error {
+	select {
+	case <-c.done:
+		return c.err
+	default:
+		return nil
+	}
+}
+
+// Subprotocol is the one that both sides agreed on, "" if none.
+func (c *Conn) Subprotocol() string { return c.ws.Subprotocol() }
+
+// Proven tells [Conns] that this connection did what it is for, so that the
+// backoff falls back to its start when it is lost. Without it that takes
+// Options.StableAfter: a server that welcomes and drops at once must not be
+// hammered.
+func (c *Conn) Proven() { c.proven.Store(true) }
+
+// RetryAfter tells [Conns] to wait for d times U[1, 1.5] at least before it
+// dials again.
+func (c *Conn) RetryAfter(d time.Duration) { c.toldDelay.Store(int64(d)) }
+
+// die notes the reason, wakes all who wait on Done, and reports whether it was
+// first. Whoever was must close ws and end the burial.
+func (c *Conn) die(err error) (first bool) {
+	c.once.Do(func() {
+		first = true
+		c.err = err
+		c.died = time.Now()
+		c.burial.Add(1)
+		close(c.done)
+	})
+	return first
+}
+
+// fail is a death without a word to the peer. It returns the reason.
+func (c *Conn) fail(err error) error {
+	if c.die(err) {
+		c.opts.Logger.Debug("connection dead", "err", err)
+		c.cut() // first: the library's CloseNow waits for whoever is inside
+		_ = c.ws.CloseNow()
+		c.burial.Done()
+	}
+	return c.err
+}
+
+// cut ends all reads and writes under the library at once.
+func (c *Conn) cut() {
+	raw := c.raw
+	if raw == nil {
+		return
+	}
+	for t, ok := raw.(*tls.Conn); ok; t, ok = raw.(*tls.Conn) {
+		raw = t.NetConn() // tls.Conn.Close would wait to send its goodbye
+	}
+	_ = raw.Close()
+}

@@ -1,0 +1,115 @@
+package transport
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+)
+
+// Options tunes a connection. A nil *Options and the zero value are ready to use.
+// It is only read, and may be shared.
+type Options struct {
+	// Subprotocol is asked for when dialling and offered when accepting.
+	// Zero means none.
+	Subprotocol string
+
+	// Header is sent with the upgrade request. Dial only.
+	Header http.Header
+
+	// HTTPClient performs the upgrade. Zero means a private client that honours
+	// the proxy environment and follows no redirects. Dial only.
+	HTTPClient *http.Client
+
+	// Origins are the patterns of origins, besides the server's own host, whose
+	// pages may connect. Zero means none. Accept only.
+	Origins []string
+
+	// Heartbeat is the time between pings: a dialled Conn pings on this clock, an
+	// accepted one only after so much silence. Zero means 10 s.
+	Heartbeat time.Duration
+
+	// DeadAfter is how much silence means that the peer is dead. Zero means 25 s.
+	DeadAfter time.Duration
+
+	// ProbeTimeout is how long the answer to a probe may take. Zero means 3 s.
+	ProbeTimeout time.Duration
+
+	// DialTimeout bounds one attempt, up to the finished upgrade. Zero means 10 s.
+	DialTimeout time.Duration
+
+	// MessageTimeout bounds one message: from its first frame to its last when
+	// reading, the whole write when writing. Zero means 10 s.
+	MessageTimeout time.Duration
+
+	// CloseTimeout bounds the close handshake. Zero means 500 ms.
+	CloseTimeout time.Duration
+
+	// ReadLimit is the largest message accepted, in bytes. Zero means 64 KiB.
+	ReadLimit int64
+
+	// StableAfter is how long a Conn must have lived for the backoff to fall back
+	// to its start. Zero means 30 s. Conns only.
+	StableAfter time.Duration
+
+	// Backoff makes the schedule of waits between attempts. It is used by one
+	// goroutine and must never return backoff.Stop. Zero means [FullJitter].
+	// Conns only.
+	Backoff func() backoff.BackOff
+
+	// Wake cuts the current wait short with each value that it delivers, but no
+	// more often than every two seconds. Zero means never. Conns only.
+	Wake <-chan struct{}
+
+	// Logger gets debug records. Zero discards them.
+	Logger *slog.Logger
+}
+
+const (
+	minDelay  = 100 * time.Millisecond // between two attempts, whatever the schedule says
+	minNudged = 2 * time.Second        // between the starts of two attempts, whoever wakes us
+)
+
+func (o *Options) withDefaults() Options {
+	var d Options
+	if o != nil {
+		d = *o
+	}
+	set(&d.Heartbeat, 10*time.Second)
+	set(&d.DeadAfter, 25*time.Second)
+	set(&d.ProbeTimeout, 3*time.Second)
+	set(&d.DialTimeout, 10*time.Second)
+	set(&d.MessageTimeout, 10*time.Second)
+	set(&d.CloseTimeout, 500*time.Millisecond)
+	set(&d.ReadLimit, 64<<10)
+	set(&d.StableAfter, 30*time.Second)
+	if d.Backoff == nil {
+		d.Backoff = FullJitter
+	}
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	return d
+}
+
+// set takes a negative value for zero: a timer would never rest with it.
+func set[T ~int64](v *T, def T) {
+	if *v <= 0 {
+		*v = def
+	}
+}
+
+// FullJitter waits U[0, min(15 s, 500 ms·2^k)] before attempt k, for ever. Full
+// jitter spreads a herd best: 1,000 clients that lost one server come back at no
+// more than a few dozen per 100 ms. The library caps the interval before it adds
+// the jitter, so half of each with a randomization of 1 gives exactly that.
+func FullJitter() backoff.BackOff {
+	return backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(250*time.Millisecond),
+		backoff.WithMultiplier(2),
+		backoff.WithRandomizationFactor(1),
+		backoff.WithMaxInterval(7500*time.Millisecond),
+		backoff.WithMaxElapsedTime(0), // the library's default gives up for good after 15 minutes
+	)
+}

@@ -1,0 +1,103 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"math/rand/v2"
+	"time"
+)
+
+// Conns dials target, yields the Conn, and when the loop body is done with it
+// closes it, waits and dials again, for ever. Before each wait it yields a nil
+// Conn and a *RedialError that says why and how long.
+//
+// The sequence ends when the body breaks, when ctx ends (that also ends a dial or
+// a wait at once, but not a Conn that the body holds), or when coming back is of
+// no use because the reason is not [Retryable]: then the last thing yielded is a
+// *RedialError with a negative RetryIn.
+//
+// The wait is Options.Backoff's, at least 100 ms, and at least what the server
+// asked for by Retry-After or [Conn.RetryAfter], with up to half as much again so
+// that not all come back at once. The schedule falls back to its start after a
+// Conn that was [Conn.Proven] or lived for Options.StableAfter.
+func Conns(ctx context.Context, target string, opts *Options) iter.Seq2[*Conn, error] {
+	return func(yield func(*Conn, error) bool) {
+		o := opts.withDefaults()
+		schedule := o.Backoff()
+		for attempt := 1; ctx.Err() == nil; attempt++ {
+			drain(o.Wake) // this attempt is what it asked for
+			started := time.Now()
+			conn, err := Dial(ctx, target, &o)
+			var told time.Duration
+			if err == nil {
+				if !lend(conn, yield) {
+					return
+				}
+				err = conn.Err()
+				told = time.Duration(conn.toldDelay.Load())
+				if conn.proven.Load() || conn.died.Sub(conn.born) >= o.StableAfter {
+					schedule.Reset()
+					attempt = 1
+				}
+			} else if d, ok := errors.AsType[*DialError](err); ok {
+				told = d.RetryAfter
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			if !Retryable(err) {
+				yield(nil, &RedialError{Attempt: attempt, RetryIn: -1, Err: err})
+				return
+			}
+			delay := max(schedule.NextBackOff(), minDelay)
+			if told > 0 {
+				delay = max(delay, time.Duration((1+rand.Float64()/2)*float64(told)))
+			}
+			if !yield(nil, &RedialError{Attempt: attempt, RetryIn: delay, Err: err}) {
+				return
+			}
+			pause(ctx, delay, started, o.Wake, newClocks())
+		}
+	}
+}
+
+// lend yields conn and closes it when the body is done with it, by a panic too.
+func lend(conn *Conn, yield func(*Conn, error) bool) (more bool) {
+	defer conn.Close(CloseNormal, "")
+	return yield(conn, nil)
+}
+
+// pause waits for delay, or for wake, or for a machine that was asleep to wake: its
+// network is new, and the timer stood still meanwhile.
+func pause(ctx context.Context, delay time.Duration, started time.Time, wake <-chan struct{}, watch clocks) {
+	due := time.Now().Add(delay)
+	end := time.NewTimer(delay)
+	defer end.Stop()
+	look := time.NewTicker(sleepCheck)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-end.C:
+			return
+		case <-wake:
+			wake = nil // one nudge is enough
+		case <-look.C:
+			if !watch.slept() {
+				continue
+			}
+		}
+		if soon := started.Add(minNudged); soon.Before(due) { // never later than planned
+			end.Reset(time.Until(soon))
+		}
+	}
+}
+
+func drain(wake <-chan struct{}) {
+	select {
+	case <-wake:
+	default:
+	}
+}

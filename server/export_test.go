@@ -1,0 +1,18 @@
+package server
+
+// What tests of the outside need to know to reach every branch.
+const (
+	TailLines     = tailLines
+	TailBytes     = tailBytes
+	ReadAhead     = readAhead
+	FrameBytes    = frameBytes
+	NamesPerFrame = namesPerFrame
+	MaxQueued     = maxQueued
+)
+
+// OpenRooms returns how many rooms the hub knows.
+func (s *Server) OpenRooms() int {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	return len(s.hub.rooms)
+}

@@ -1,0 +1,239 @@
+package server
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"holdfast/session/wire"
+)
+
+// member is a user in a room, by however many connections: while at least one is
+// attached, and for the linger time after the last one was lost.
+type member struct {
+	user   string
+	peers  []*peer
+	gen    uint64      // hellos so far: one count for all devices, so that it can't grow with them
+	plain  int         // connections in plain mode, attached or being accepted
+	linger *time.Timer // ends the membership; nil while someone is attached
+}
+
+// attach makes p a peer of the room and its user a member, under mu. An older peer
+// of the same device is superseded and returned.
+func (r *room) attach(p *peer) (old *peer) {
+	m := r.enter(p.user)
+	if p.device != "" {
+		if i := slices.IndexFunc(m.peers, func(o *peer) bool { return o.device == p.device }); i >= 0 {
+			old = m.peers[i]
+			old.gone = true
+			m.peers = slices.Delete(m.peers, i, i+1)
+			r.peers = without(r.peers, old)
+		}
+		m.gen++
+		p.gen = m.gen
+	}
+	m.peers = append(m.peers, p)
+	r.peers = append(slices.Clip(r.peers), p)
+	return old
+}
+
+// enter makes user a member, or finds the member that it is, under mu.
+func (r *room) enter(user string) *member {
+	m := r.members[user]
+	if m == nil {
+		m = &member{user: user}
+		r.members[user] = m
+		r.announce()
+		return m
+	}
+	if m.linger != nil {
+		if m.linger.Stop() {
+			r.srv.hub.release(r.name) // the timer's hold; the comer has one too
+		}
+		m.linger = nil // a timer that is late finds itself disowned
+	}
+	return m
+}
+
+// detach ends p's part in the room. A user whose last connection was lost lingers,
+// one who left is gone. What a superseded peer leaves behind must not touch its
+// successor.
+func (r *room) detach(p *peer, left bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range p.sources {
+		if s.peer == p {
+			s.peer = nil
+		}
+		r.releaseSource(s)
+	}
+	p.sources = nil
+	if p.gone {
+		return
+	}
+	p.gone = true
+	r.peers = without(r.peers, p)
+	m := r.members[p.user]
+	m.peers = without(m.peers, p)
+	if p.plain() {
+		m.plain--
+	}
+	r.leave(m, left)
+}
+
+// leave ends m's membership, at once or after the linger time, if no connection of
+// m's is attached any more. Under mu.
+func (r *room) leave(m *member, left bool) {
+	if len(m.peers) > 0 || m.plain > 0 {
+		return
+	}
+	if left || r.draining || r.srv.opts.Linger < 0 { // nobody comes back to a server that stops
+		r.remove(m)
+		return
+	}
+	r.srv.hub.again(r.name)
+	var timer *time.Timer
+	timer = time.AfterFunc(r.srv.opts.Linger, func() {
+		r.mu.Lock()
+		if m.linger == timer {
+			r.remove(m)
+		}
+		r.mu.Unlock()
+		r.srv.hub.release(r.name)
+	})
+	m.linger = timer
+}
+
+func (r *room) remove(m *member) {
+	m.linger = nil
+	delete(r.members, m.user)
+	r.announce()
+}
+
+// endLingers ends the memberships of those who are not connected, for good, and
+// with them all timers. The room must be draining.
+func (r *room) endLingers() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range r.members {
+		if m.linger != nil && m.linger.Stop() {
+			r.remove(m)
+			r.srv.hub.release(r.name)
+		}
+	}
+	if r.telling != nil && r.telling.Stop() {
+		r.telling = nil
+		r.srv.hub.release(r.name)
+	}
+}
+
+// announce has the changes among the members told to all a little later, under mu:
+// whoever comes and goes within that time goes unnoticed, and a hundred who come
+// together are one frame.
+func (r *room) announce() {
+	if r.telling != nil || r.draining { // nobody stays to hear it
+		return
+	}
+	r.srv.hub.again(r.name)
+	r.telling = time.AfterFunc(r.srv.opts.PresenceDelay, func() {
+		r.tell()
+		r.srv.hub.release(r.name)
+	})
+}
+
+// tell does what announce promised. It queues the frames under the lock: whoever
+// is welcomed before or after gets what fits its list of members.
+func (r *room) tell() {
+	joined, left := r.tellAll()
+	for _, user := range joined {
+		r.srv.log.Info("joined", "room", r.name, "user", user)
+	}
+	for _, user := range left {
+		r.srv.log.Info("left", "room", r.name, "user", user)
+	}
+}
+
+func (r *room) tellAll() (joined, left []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.telling = nil
+	for user, there := range r.pending() {
+		if there {
+			r.told[user] = true
+			joined = append(joined, user)
+		} else {
+			delete(r.told, user)
+			left = append(left, user)
+		}
+	}
+	back, gone := slices.Clone(joined), slices.Clone(left)
+	for user, there := range r.shown {
+		switch now := r.members[user] != nil; {
+		case now == there: // as the welcome said, so it is news for the others only
+		case now:
+			back = append(back, user)
+		default:
+			gone = append(gone, user)
+		}
+	}
+	clear(r.shown)
+	for _, names := range [][]string{joined, left, back, gone} {
+		slices.Sort(names)
+	}
+	for _, p := range r.peers {
+		if p.plain() {
+			p.text.tell(p, joined, left)
+		}
+	}
+	for some := range slices.Chunk(back, namesPerFrame) {
+		r.push(&wire.Presence{Joined: some})
+	}
+	for some := range slices.Chunk(gone, namesPerFrame) {
+		r.push(&wire.Presence{Left: some})
+	}
+	return joined, left
+}
+
+// pending returns who is there (true) or gone without its having been told yet,
+// under mu.
+func (r *room) pending() map[string]bool {
+	changed := map[string]bool{}
+	for user := range r.members {
+		if !r.told[user] {
+			changed[user] = true
+		}
+	}
+	for user := range r.told {
+		if r.members[user] == nil {
+			changed[user] = false
+		}
+	}
+	return changed
+}
+
+// show notes where a welcome, which names the members of now, differs from what
+// everybody has been told so far: if a flap hides that from the next presence
+// frame, the new peer would be wrong for ever. Under mu.
+func (r *room) show() { maps.Copy(r.shown, r.pending()) }
+
+// namesPerFrame keeps frames with names well below wire.MaxToClient.
+const namesPerFrame = 1000
+
+// push queues f for all peers that speak the protocol, under mu.
+func (r *room) push(f wire.Frame) {
+	for _, p := range r.peers {
+		if !p.plain() {
+			p.out.push(f)
+		}
+	}
+}
+
+// names returns the members in order, under mu.
+func (r *room) names() []string {
+	names := make([]string, 0, len(r.members))
+	for user := range r.members {
+		names = append(names, user)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,94 @@
+package server
+
+import (
+	"log/slog"
+	"time"
+
+	"holdfast/server/history"
+	"holdfast/transport"
+)
+
+// Options tunes a server. A nil *Options and the zero value are ready to use.
+type Options struct {
+	// Store keeps rooms and names. The caller closes it after Shutdown. Zero means
+	// a store in memory, which forgets all when the process ends.
+	Store history.Store
+
+	// Heartbeat is how much silence makes the server ping a client, and the time
+	// between a client's own pings. Zero means 10 s.
+	Heartbeat time.Duration
+
+	// DeadAfter is how much silence means that a client is dead. Zero means 25 s.
+	DeadAfter time.Duration
+
+	// Linger is how long a user whose connection was lost stays a member of the
+	// room. Zero means 60 s; negative means not at all.
+	Linger time.Duration
+
+	// HelloTimeout is how long a new connection may take to send its hello. Zero
+	// means 10 s.
+	HelloTimeout time.Duration
+
+	// NameTTL is how long an unused name stays its owner's. Zero means 30 days.
+	NameTTL time.Duration
+
+	// Keep says which lines to keep. Zero means all.
+	Keep history.Retention
+
+	// InFlight is how many unacknowledged lines a client may have on their way.
+	// Zero means 256.
+	InFlight int
+
+	// PresenceDelay is how long joins and leaves are collected before they are
+	// announced together. Zero means 200 ms.
+	PresenceDelay time.Duration
+
+	// Origins are the patterns of origins, besides the server's own host, whose
+	// web pages may connect. Zero means none.
+	Origins []string
+
+	// Logger gets joins, leaves and trouble, never what is said. Zero discards.
+	Logger *slog.Logger
+}
+
+const (
+	tidyEvery    = time.Minute // how often retention is applied
+	touchEvery   = time.Hour   // how often the claims of connected users are renewed
+	spreadAtMin  = 2 * time.Second
+	spreadPerSec = 200 // how many clients a restarted server should see per second
+)
+
+func (o *Options) withDefaults() Options {
+	var d Options
+	if o != nil {
+		d = *o
+	}
+	set(&d.Heartbeat, 10*time.Second)
+	set(&d.DeadAfter, 25*time.Second)
+	set(&d.Linger, time.Minute)
+	set(&d.HelloTimeout, 10*time.Second)
+	set(&d.NameTTL, 30*24*time.Hour)
+	set(&d.InFlight, 256)
+	set(&d.PresenceDelay, 200*time.Millisecond)
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	return d
+}
+
+func set[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+func (o *Options) transport(subprotocol string, limit int64) *transport.Options {
+	return &transport.Options{
+		Subprotocol: subprotocol,
+		Origins:     o.Origins,
+		Heartbeat:   o.Heartbeat,
+		DeadAfter:   o.DeadAfter,
+		ReadLimit:   limit,
+	}
+}

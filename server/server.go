@@ -1,0 +1,293 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"holdfast/server/history"
+	"holdfast/session/wire"
+	"holdfast/transport"
+)
+
+// Server is a chat server: an http.Handler for the route /chat/{room}/{user}. All
+// methods may be called from any goroutine.
+type Server struct {
+	opts Options
+	log  *slog.Logger
+	mux  *http.ServeMux
+	hub  hub
+
+	ownStore bool // made by New, closed by Shutdown
+
+	wg      sync.WaitGroup
+	drainer sync.WaitGroup // drain, which waits for wg
+	stop    chan struct{}  // closed when Shutdown begins
+	cut     chan struct{}  // closed when a Shutdown has run out of time
+	empty   chan struct{}  // closed when Shutdown has emptied the hub
+	ended   chan struct{}  // closed when nothing runs any more; closeErr is set before
+	failed  chan struct{}  // closed when the store failed
+
+	closeErr error
+
+	mu       sync.Mutex
+	draining bool               // nobody is admitted any more
+	late     bool               // cut is closed
+	greeting map[*peer]struct{} // connected, and not yet in a room
+}
+
+// New returns a server that serves until Shutdown.
+func New(opts *Options) *Server {
+	s := &Server{
+		opts: opts.withDefaults(), mux: http.NewServeMux(),
+		stop: make(chan struct{}), cut: make(chan struct{}), empty: make(chan struct{}),
+		ended: make(chan struct{}), failed: make(chan struct{}), greeting: map[*peer]struct{}{},
+	}
+	s.log = s.opts.Logger
+	if s.opts.Store == nil {
+		s.opts.Store = history.Memory()
+		s.ownStore = true
+	}
+	s.hub = hub{srv: s, rooms: map[string]*slot{}}
+	s.mux.HandleFunc("GET /chat/{room}/{user}", s.chat)
+	s.wg.Go(s.keepHouse)
+	s.wg.Go(s.watchStore)
+	return s
+}
+
+// ServeHTTP answers one request. It returns soon: connections live on by
+// themselves, unknown to the http.Server, so it is Shutdown that ends them.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// chat admits a connection or says in one line why not. Verdicts come before the
+// upgrade where they can: a WebSocket that is closed at once costs ten times as much.
+func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
+	name, err := wire.Name(r.PathValue("room"))
+	if err != nil {
+		http.Error(w, "room: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	user, err := wire.Name(r.PathValue("user"))
+	if err != nil {
+		http.Error(w, "user: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	protocols := offered(r)
+	if len(protocols) > 0 && !slices.Contains(protocols, wire.Subprotocol) {
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Sec-WebSocket-Protocol", wire.Subprotocol)
+		http.Error(w, "this server speaks "+wire.Subprotocol+", or plain text without a subprotocol", http.StatusUpgradeRequired)
+		return
+	}
+	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
+		http.Error(w, "an upgrade request has no body", http.StatusBadRequest)
+		return
+	}
+	if !s.enter() {
+		s.refuseDraining(w)
+		return
+	}
+	defer s.wg.Done()
+	rm, err := s.hub.hold(name)
+	if errors.Is(err, errDraining) {
+		s.refuseDraining(w)
+		return
+	}
+	if err != nil {
+		s.log.Error("can't serve", "doing", "open room", "err", err)
+		http.Error(w, wire.Internal.Text, http.StatusInternalServerError)
+		return
+	}
+	started := false
+	if len(protocols) > 0 {
+		started = s.serveProtocol(w, r, rm, user)
+	} else {
+		started = s.servePlain(w, r, rm, user)
+	}
+	if !started {
+		s.hub.release(name)
+	}
+}
+
+func (s *Server) refuseDraining(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", fmt.Sprint(2+rand.IntN(7)))
+	http.Error(w, wire.Draining.Text, http.StatusServiceUnavailable)
+}
+
+func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request, rm *room, user string) (started bool) {
+	conn, err := transport.Accept(w, r, s.opts.transport(wire.Subprotocol, wire.MaxToServer))
+	if err != nil {
+		return false
+	}
+	p := s.newPeer(rm, conn, user)
+	s.wg.Go(func() {
+		defer s.hub.release(rm.name)
+		p.serve()
+	})
+	return true
+}
+
+func (s *Server) newPeer(rm *room, conn *transport.Conn, user string) *peer {
+	p := &peer{srv: s, room: rm, conn: conn, user: user}
+	p.out.peer, p.out.ended = p, make(chan struct{})
+	return p
+}
+
+// enter counts a request in, unless the server is shutting down.
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining {
+		return false
+	}
+	s.wg.Add(1) // before Shutdown waits
+	return true
+}
+
+// greet notes that p is connected and not yet in a room, or that it no longer is.
+// It fails if the server is shutting down.
+func (s *Server) greet(p *peer, on bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if on {
+		s.greeting[p] = struct{}{}
+	} else {
+		delete(s.greeting, p)
+	}
+	return !s.draining
+}
+
+// Failed is closed when the store can't store any more and the server ends its
+// connections. Call Shutdown, and end the process: what is on disk is sound.
+func (s *Server) Failed() <-chan struct{} { return s.failed }
+
+// Shutdown drains the server: it refuses newcomers with 503, waits until every line
+// that it took is on disk and acknowledged, tells each client to come back, no
+// two at the same time, and returns when nothing of it runs any more. ctx bounds the
+// waiting; after it connections are cut, and lines that are not acknowledged will
+// be sent again by their clients. It may be called again, to wait longer or
+// besides another call.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	if !s.draining {
+		s.draining = true
+		close(s.stop)
+		s.drainer.Go(s.drain)
+	}
+	s.mu.Unlock()
+	select {
+	case <-s.ended:
+	case <-ctx.Done():
+		s.hurry()
+		return fmt.Errorf("drain server: %w", context.Cause(ctx))
+	}
+	s.drainer.Wait()
+	return s.closeErr
+}
+
+// hurry has drain cut what it waits for.
+func (s *Server) hurry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.late {
+		s.late = true
+		close(s.cut)
+	}
+}
+
+// drain does what Shutdown promises. Shutdown starts it once.
+func (s *Server) drain() {
+	defer close(s.ended)
+	s.hub.close()
+	rooms := s.hub.open()
+	for _, r := range rooms {
+		r.drain()
+	}
+	for _, r := range rooms {
+		select {
+		case <-r.drained:
+		case <-s.cut:
+		}
+	}
+	peers := s.newcomers()
+	for _, r := range rooms {
+		r.endLingers()
+		peers = append(peers, r.attached()...)
+	}
+	spread := max(spreadAtMin, time.Duration(len(peers))*time.Second/spreadPerSec)
+	for _, p := range peers {
+		p.drop(wire.Draining, rand.N(spread))
+	}
+	rest := make(chan struct{})
+	var cutter sync.WaitGroup
+	cutter.Go(func() { cutAll(peers, s.cut, rest) })
+	s.hub.empty()
+	close(s.empty)
+	s.wg.Wait()
+	close(rest)
+	cutter.Wait()
+	if s.ownStore {
+		s.closeErr = s.opts.Store.Close()
+	}
+}
+
+// cutAll closes the peers' connections when told to, unless they end before.
+func cutAll(peers []*peer, now, ended <-chan struct{}) {
+	select {
+	case <-now:
+	case <-ended:
+		return
+	}
+	var all sync.WaitGroup
+	for _, p := range peers {
+		all.Go(func() { p.conn.Close(transport.CloseGoingAway, "") })
+	}
+	all.Wait()
+}
+
+// newcomers returns who is connected and not yet in a room.
+func (s *Server) newcomers() []*peer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.greeting))
+}
+
+// offered returns the subprotocols that the client asks for.
+func offered(r *http.Request) (protocols []string) {
+	for _, h := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for p := range strings.SplitSeq(h, ",") {
+			if p = strings.TrimSpace(p); p != "" {
+				protocols = append(protocols, p)
+			}
+		}
+	}
+	return protocols
+}
+
+// hashKey is what the server keeps of a key.
+func hashKey(key [32]byte) [32]byte { return sha256.Sum256(key[:]) }
+
+func (s *Server) takenText(user string) string {
+	return fmt.Sprintf("%s belongs to someone else. Choose another name; or, if it is yours, use the state directory that claimed it. A name that is not used for %s is free again.",
+		user, days(s.opts.NameTTL))
+}
+
+func (s *Server) inUseText(user, room string) string {
+	return fmt.Sprintf("%s is already in %s", user, room)
+}
+
+func days(d time.Duration) string {
+	if n := d / (24 * time.Hour); n > 1 {
+		return fmt.Sprintf("%d days", n)
+	}
+	return d.String()
+}

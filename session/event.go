@@ -1,0 +1,121 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"holdfast/session/wire"
+)
+
+// Event is something that happened in a session: a Message, Receipt, Gap, Presence
+// or StateChange.
+type Event interface{ event() }
+
+// Message is a line of the room's, in the order of the room.
+type Message struct {
+	Room, From string
+	Text       string // from others: clean it before it reaches a terminal
+	Kind       string // "" for a line, wire.KindAction for /me
+	At         time.Time
+	Seq        uint64 // its place in the room: strictly increasing
+	ID         ID     // whose line it is, to know one's own
+	Own        bool   // sent by this session, or left to it unsent by an earlier one
+	Replayed   bool   // said before the session was level with the room
+	Seen       bool   // shown by an earlier session of this slot; here for context
+}
+
+// ID is a line's identity, for ever.
+type ID struct {
+	Source string
+	N      uint64
+}
+
+// Receipt says what became of a line that Send took.
+type Receipt struct {
+	ID  ID
+	Err *RefusedError // nil: it is on the server's disk
+}
+
+// RefusedError is a line that the server will never take. The line is kept aside.
+type RefusedError struct {
+	Code    string // one of wire's Refused constants, or "too_big"
+	Message string // from the server: clean it
+	Text    string // the line
+}
+
+func (e *RefusedError) Error() string { return "line refused: " + e.Message }
+
+// Gap says that lines are missing here, before the next Message.
+type Gap struct {
+	Lost   int64  // how many can't be shown; -1 unknown
+	Reason string // wire.ReasonExpired or wire.ReasonDiverged
+}
+
+// Presence says who is in the room. The first one after a connection lists all.
+type Presence struct {
+	Here   []string // all members, in order; only when a connection becomes level
+	Joined []string // who came, since the last Presence
+	Left   []string // who went
+}
+
+// State is where a session stands.
+type State int
+
+// The states.
+const (
+	Dialing  State = iota // trying to connect
+	Waiting               // until the next attempt
+	Resuming              // connected; the room's lines are being replayed
+	Online                // connected and level with the room
+	Closed                // over: see Session.Err
+)
+
+func (s State) String() string {
+	return [...]string{"dialing", "waiting", "resuming", "online", "closed"}[s]
+}
+
+// StateChange says where the session stands now.
+type StateChange struct {
+	State   State
+	Attempt int           // Waiting: failed attempts in a row
+	RetryIn time.Duration // Waiting: until the next one
+	Err     error         // Waiting, Closed: why
+	Missed  int64         // Resuming: lines that come now, which an earlier connection did not show
+}
+
+func (Message) event()     {}
+func (Receipt) event()     {}
+func (Gap) event()         {}
+func (Presence) event()    {}
+func (StateChange) event() {}
+
+// The errors that callers tell apart.
+var (
+	// ErrOption means that Open was given something malformed.
+	ErrOption = errors.New("session: bad option")
+	// ErrOutboxFull means that the line was not taken. It can be when others are
+	// acknowledged.
+	ErrOutboxFull = errors.New("session: outbox full")
+	// ErrClosed means that the session was closed or is draining.
+	ErrClosed = errors.New("session: closed")
+	// ErrUnsent means that a session ended with lines that are not acknowledged.
+	// They are kept, and go out when a session of the same name is opened again.
+	ErrUnsent = errors.New("session: lines left unsent")
+)
+
+// RejectedError ends a session: the server will not have this client.
+type RejectedError struct {
+	Code    wire.Code // what was said, or what the close code or status means
+	Message string    // from the server: clean it
+}
+
+func (e *RejectedError) Error() string {
+	if e.Message == "" {
+		return fmt.Sprintf("session: rejected: %s", e.Code.Text)
+	}
+	return fmt.Sprintf("session: rejected: %s", e.Message)
+}
+
+// TextError is a line that can't be sent to anyone.
+type TextError = wire.RefusedError

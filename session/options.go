@@ -1,0 +1,165 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"holdfast/session/wire"
+	"holdfast/transport"
+)
+
+// Options says who chats where, and tunes the session. Room and Name must be set;
+// of all else the zero value is ready to use.
+type Options struct {
+	Room string // letters, digits, "-" and "_"; at most 32; case does not count
+	Name string // likewise
+
+	// Dir is where lines, cursors and the identity key are kept, on a disk that
+	// honours fsync. Zero means [DefaultDir].
+	Dir string
+
+	// Backlog is how many lines of history to begin with, -1 for all. Those that
+	// an earlier session in this slot has shown come with Message.Seen. Zero means
+	// only what was missed since then.
+	Backlog int
+
+	// Fresh neither uses nor moves the slot's cursor: the session begins with
+	// Backlog lines, as if for the first time.
+	Fresh bool
+
+	// MaxLines and MaxBytes bound the outbox; when it is full, Send refuses. Zero
+	// means 10,000 lines and 8 MiB.
+	MaxLines int
+	MaxBytes int
+
+	// HTTPClient and Header are for the upgrade request. Zero means
+	// transport.Options' defaults.
+	HTTPClient *http.Client
+	Header     http.Header
+
+	// Heartbeat and DeadAfter hold until the server has said its own. Zero means
+	// transport.Options' defaults.
+	Heartbeat, DeadAfter time.Duration
+
+	// AckTimeout is how long an ack may take before the link is doubted and
+	// probed. Zero means 3 s.
+	AckTimeout time.Duration
+
+	// Backoff makes the schedule of redials. Zero means transport.FullJitter.
+	Backoff func() backoff.BackOff
+
+	// Client names the program to the server, for its log; at most 64 bytes.
+	Client string
+
+	// Logger gets state changes and trouble, never what is said. Zero discards.
+	Logger *slog.Logger
+}
+
+// DefaultDir is the user's place for state: $XDG_STATE_HOME/holdfast, or
+// ~/.local/state/holdfast, or on Windows a folder in %LocalAppData%.
+func DefaultDir() (string, error) {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "holdfast"), nil
+	}
+	if dir := os.Getenv("LocalAppData"); dir != "" {
+		return filepath.Join(dir, "holdfast"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("find state directory: %w; name one", err)
+	}
+	return filepath.Join(home, ".local", "state", "holdfast"), nil
+}
+
+func (o *Options) withDefaults() (Options, error) {
+	var d Options
+	if o != nil {
+		d = *o
+	}
+	var err error
+	if d.Room, err = wire.Name(d.Room); err != nil {
+		return d, fmt.Errorf("room: %w", err)
+	}
+	if d.Name, err = wire.Name(d.Name); err != nil {
+		return d, fmt.Errorf("user: %w", err)
+	}
+	if d.Dir == "" {
+		if d.Dir, err = DefaultDir(); err != nil {
+			return d, err
+		}
+	}
+	if d.Backlog < -1 || len(d.Client) > wire.MaxID || d.MaxLines < 0 || d.MaxBytes < 0 || d.AckTimeout < 0 {
+		return d, errors.New("Backlog, Client, MaxLines, MaxBytes or AckTimeout is out of range")
+	}
+	set(&d.MaxLines, 10_000)
+	set(&d.MaxBytes, 8<<20)
+	set(&d.AckTimeout, 3*time.Second)
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	d.Logger = d.Logger.With("room", d.Room, "user", d.Name)
+	return d, nil
+}
+
+func set[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+func (o *Options) transport(wake <-chan struct{}) *transport.Options {
+	return &transport.Options{
+		Subprotocol: wire.Subprotocol,
+		Header:      o.Header,
+		HTTPClient:  o.HTTPClient,
+		Heartbeat:   o.Heartbeat,
+		DeadAfter:   o.DeadAfter,
+		ReadLimit:   wire.MaxToClient,
+		Backoff:     o.Backoff,
+		Wake:        wake,
+		Logger:      o.Logger,
+	}
+}
+
+// server is where a session's server is found.
+type server struct {
+	url  string // of the room and user
+	addr string // host and port, the name of the slots' folder
+	host string // whom the identity is for
+}
+
+// locate checks the server's URL and adds the route.
+func locate(target, room, user string) (server, error) {
+	u, err := url.Parse(target)
+	if err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Hostname() == "" {
+		return server{}, fmt.Errorf("server %q: want ws://HOST:PORT or wss://HOST", target)
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return server{}, fmt.Errorf("server %q: want no user, query or fragment", target)
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"ws": "80", "wss": "443"}[u.Scheme]
+	}
+	host := strings.ToLower(u.Hostname())
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		host = "localhost" // by whichever of its names
+	}
+	addr := host + "_" + port + strings.TrimRight(u.Path, "/")
+	return server{
+		url:  u.JoinPath("chat", room, user).String(),
+		addr: url.PathEscape(strings.ReplaceAll(addr, ":", "_")),
+		host: host,
+	}, nil
+}

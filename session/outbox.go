@@ -1,0 +1,232 @@
+package session
+
+import (
+	"sync"
+	"time"
+
+	"holdfast/session/wire"
+)
+
+// Line is a line in the outbox.
+type Line struct {
+	ID   ID
+	Kind string
+	Text string
+	At   time.Time // when Send took it
+
+	key uint64 // its place in the slot's file
+}
+
+// outbox is the lines that are stored and not acknowledged, oldest first, and how
+// far the current connection has sent them.
+type outbox struct {
+	mu    sync.Mutex
+	lines []Line
+	bytes int
+
+	sent     int       // lines[:sent] are on their way
+	window   int       // how many may be
+	hold     time.Time // nothing goes out before
+	progress time.Time // when the oldest line on its way was sent, or an ack came
+
+	changed chan struct{} // there may be something to send
+	emptied chan struct{} // closed while there are no lines; replaced when there are
+	freed   chan struct{} // closed when lines go; replaced then
+}
+
+func newOutbox(lines []Line) *outbox {
+	o := &outbox{changed: make(chan struct{}, 1), emptied: make(chan struct{}), freed: make(chan struct{})}
+	close(o.emptied)
+	o.add(lines)
+	return o
+}
+
+func (o *outbox) add(lines []Line) {
+	if len(lines) == 0 {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.lines) == 0 {
+		o.emptied = make(chan struct{})
+	}
+	o.lines = append(o.lines, lines...)
+	for _, l := range lines {
+		o.bytes += len(l.Text)
+	}
+	o.signal()
+}
+
+func (o *outbox) signal() {
+	select {
+	case o.changed <- struct{}{}:
+	default:
+	}
+}
+
+// size returns how much is stored.
+func (o *outbox) size() (lines, bytes int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.lines), o.bytes
+}
+
+// empty returns a channel that is closed when there are no lines.
+func (o *outbox) empty() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.emptied
+}
+
+// room returns a channel that is closed when the outbox next gets emptier.
+func (o *outbox) room() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.freed
+}
+
+func (o *outbox) all() []Line {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]Line(nil), o.lines...)
+}
+
+// connected begins a new connection: nothing is on its way.
+func (o *outbox) connected(window int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sent, o.window, o.hold = 0, window, time.Time{}
+	o.signal()
+}
+
+// next takes the line that may be sent now. Without one, ok is false, and wait is how
+// long until there may be one, zero for as long as it takes. A line of a later
+// source waits until the earlier source is all acknowledged, or their order could
+// be lost with the connection.
+func (o *outbox) next(now time.Time) (l Line, wait time.Duration, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.sent >= len(o.lines) || o.sent >= o.window || o.lines[o.sent].ID.Source != o.lines[0].ID.Source {
+		return Line{}, 0, false
+	}
+	if wait := o.hold.Sub(now); wait > 0 {
+		return Line{}, wait, false
+	}
+	if o.sent == 0 {
+		o.progress = now
+	}
+	o.sent++
+	return o.lines[o.sent-1], 0, true
+}
+
+// patience is how much is left of the time that an ack may take; waiting is false
+// if there is none to wait for.
+func (o *outbox) patience(now time.Time, timeout time.Duration) (left time.Duration, waiting bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.progress.Add(timeout).Sub(now), o.sent > 0
+}
+
+// doubted begins the time for an ack anew.
+func (o *outbox) doubted(now time.Time) {
+	o.mu.Lock()
+	o.progress = now
+	o.mu.Unlock()
+}
+
+// ack removes and returns the lines of source up to n.
+func (o *outbox) ack(source string, n uint64) []Line {
+	return o.remove(func(l Line) bool { return l.ID.Source == source && l.ID.N <= n })
+}
+
+// refuse removes and returns one line.
+func (o *outbox) refuse(id ID) []Line {
+	return o.remove(func(l Line) bool { return l.ID == id })
+}
+
+func (o *outbox) remove(gone func(Line) bool) (removed []Line) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := 0
+	for n < len(o.lines) && gone(o.lines[n]) { // nearly always a run at the front
+		n++
+	}
+	removed = o.lines[:n:n]
+	o.sent = max(o.sent-n, 0)
+	kept := o.lines[n:]
+	for i := 0; i < len(kept); i++ {
+		if gone(kept[i]) {
+			removed = append(removed, kept[i])
+			kept = append(kept[:i:i], kept[i+1:]...)
+			if i < o.sent {
+				o.sent--
+			}
+			i--
+		}
+	}
+	if len(removed) == 0 {
+		return nil
+	}
+	o.lines = kept
+	for _, l := range removed {
+		o.bytes -= len(l.Text)
+	}
+	o.progress = time.Now()
+	close(o.freed)
+	o.freed = make(chan struct{})
+	if len(o.lines) == 0 {
+		o.lines = nil
+		close(o.emptied)
+	}
+	o.signal()
+	return removed
+}
+
+// retry sends again from n of source on, after a wait. A wait that runs goes on.
+func (o *outbox) retry(source string, n uint64, after time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range o.sent {
+		if o.lines[i].ID.Source == source && o.lines[i].ID.N >= n {
+			o.sent = i
+			break
+		}
+	}
+	if until := time.Now().Add(after); until.After(o.hold) {
+		o.hold = until
+	}
+	o.signal()
+}
+
+// largestSent returns the longest line on its way: the one that a server's limit on
+// messages has hit.
+func (o *outbox) largestSent() (l Line, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range o.sent {
+		if !ok || len(o.lines[i].Text) > len(l.Text) {
+			l, ok = o.lines[i], true
+		}
+	}
+	return l, ok
+}
+
+// sources returns the sources of the lines in order, each once, followed by live.
+// What comes before a source's first line has been acknowledged, if not in this
+// process then in an earlier one.
+func (o *outbox) sources(bases map[string]uint64, live string) (list []wire.Base) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	named := map[string]bool{}
+	name := func(source string, base uint64) {
+		if !named[source] && len(list) < wire.MaxSources {
+			named[source] = true
+			list = append(list, wire.Base{Source: source, Base: max(base, bases[source])})
+		}
+	}
+	for _, l := range o.lines {
+		name(l.ID.Source, l.ID.N-1)
+	}
+	name(live, 0)
+	return list
+}

@@ -99,7 +99,7 @@ func (o *Options) withDefaults() (Options, error) {
 		}
 	}
 	if d.Backlog < -1 || len(d.Client) > wire.MaxID || d.MaxLines < 0 || d.MaxBytes < 0 || d.AckTimeout < 0 {
-		return d, errors.New("Backlog, Client, MaxLines, MaxBytes or AckTimeout is out of range")
+		return d, errors.New("out of range: Backlog, Client, MaxLines, MaxBytes or AckTimeout")
 	}
 	set(&d.MaxLines, 10_000)
 	set(&d.MaxBytes, 8<<20)

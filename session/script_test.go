@@ -200,6 +200,3 @@ func (p *peer) gone() websocket.StatusCode {
 // close ends the connection with a code, drop without a word.
 func (p *peer) close(code int, reason string) { _ = p.ws.Close(websocket.StatusCode(code), reason) }
 func (p *peer) drop()                         { _ = p.ws.CloseNow() }
-
-// live is the source of the process, the last that hello names.
-func (p *peer) live() string { return p.hello.Sources[len(p.hello.Sources)-1].Source }

@@ -1,0 +1,81 @@
+//go:build linux || darwin || freebsd || openbsd || netbsd
+
+package lineui
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	diffSeeds = flag.Int("lineui.seeds", 12, "how many random key sequences TestSameAsBareLiner compares")
+	diffFrom  = flag.Uint64("lineui.from", 1, "its first seed")
+)
+
+var (
+	diffWords = []string{"a", "bc", "hello ", "word word ", "x", " ", "zz", "0123456789"}
+	diffActs  = []string{
+		"\x01", "\x05", "\x1b[D", "\x1b[C", "\x1b[D\x1b[D", "\x7f", "\x17", "\x15", "\x19", "\x0b", "\x1b[A", "\x1b[B",
+		"\t", "\t\t", "\x12ent", "\x14", "\x1bb", "\x1bf", "\x1bd", "\x1by", "\x0c", "\x1b[3~", "\x1b[1;5D", "\x07",
+	}
+)
+
+// The same random keys into bare liner, and into lineui under a storm of
+// messages: the edit rows, the cursor and the line must come out the same. Only
+// ASCII, because vt10x has no wide runes; the model's own tests have.
+func TestSameAsBareLiner(t *testing.T) {
+	for i := range uint64(*diffSeeds) {
+		seed := *diffFrom + i
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			keys := randomKeys(seed)
+			bare, chat := start(t, "bare", 40, 16), start(t, "chat", 40, 16)
+			chat.do("storm")
+			pace := rand.New(rand.NewPCG(seed, 1))
+			for _, k := range keys {
+				bare.keys(k)
+				chat.keys(k)
+				time.Sleep(time.Duration(pace.IntN(3000)) * time.Microsecond) // lets paints fall between keys
+			}
+			bare.keys("@@")
+			chat.keys("@@")
+			bare.wait("the end", func(now screen) bool { return strings.Contains(strings.Join(now.rows, ""), "@@") })
+			chat.wait(fmt.Sprintf("what liner shows, keys %q", keys), func(now screen) bool {
+				want, _ := bare.screen() // each time: bare liner doesn't hide the cursor while it draws
+				return reflect.DeepEqual(editRows(now), want)
+			})
+			bare.keys("\r")
+			chat.keys("\r")
+			chat.expect(bare.report())
+		})
+	}
+}
+
+func randomKeys(seed uint64) []string {
+	r := rand.New(rand.NewPCG(seed, 0))
+	keys := []string{"start "}
+	for range 60 {
+		if r.IntN(3) > 0 {
+			keys = append(keys, diffWords[r.IntN(len(diffWords))])
+		} else {
+			keys = append(keys, diffActs[r.IntN(len(diffActs))])
+		}
+	}
+	return keys
+}
+
+// editRows is the screen below the messages.
+func editRows(s screen) screen {
+	top := 0
+	for i, row := range s.rows {
+		if strings.HasPrefix(row, "<msg ") {
+			top = i + 1
+		}
+	}
+	return screen{s.rows[top:], s.x, s.y - top}
+}

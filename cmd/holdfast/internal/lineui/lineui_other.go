@@ -1,0 +1,41 @@
+//go:build !(linux || darwin || freebsd || openbsd || netbsd)
+
+package lineui
+
+import "io"
+
+// UI can't be made on this system: New always fails.
+type UI struct{}
+
+// New returns ErrUnsupported.
+func New(*Options) (*UI, error) { return nil, ErrUnsupported }
+
+// ReadLine returns io.EOF.
+func (*UI) ReadLine() (string, error) { return "", io.EOF }
+
+// Print does nothing.
+func (*UI) Print(...string) {}
+
+// SetStatus does nothing.
+func (*UI) SetStatus(...string) {}
+
+// SetPrompt does nothing.
+func (*UI) SetPrompt(string) {}
+
+// Size returns zeros.
+func (*UI) Size() (cols, rows int) { return 0, 0 }
+
+// AddHistory does nothing.
+func (*UI) AddHistory(string) {}
+
+// LoadHistory does nothing.
+func (*UI) LoadHistory(io.Reader) error { return nil }
+
+// SaveHistory does nothing.
+func (*UI) SaveHistory(io.Writer) error { return nil }
+
+// Abort does nothing.
+func (*UI) Abort() {}
+
+// Close does nothing.
+func (*UI) Close() error { return nil }

@@ -1,0 +1,140 @@
+//go:build linux || darwin || freebsd || openbsd || netbsd
+
+package lineui
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/peterh/liner"
+	"golang.org/x/term"
+)
+
+// ReadLine lets the user edit one line. The typed line goes from the screen with
+// its end; the caller prints what should stay. Line breaks that were
+// pasted or typed with Alt-Enter are in it as "\n".
+//
+// The error is ErrInterrupted after Ctrl-C, and io.EOF after Ctrl-D on an empty
+// line, after Abort, and when the terminal has gone. A second caller waits for
+// its turn. Outside of ReadLine, Ctrl-C is SIGINT as usual.
+func (u *UI) ReadLine() (string, error) {
+	select {
+	case u.turn <- struct{}{}:
+		defer func() { <-u.turn }()
+	case <-u.aborted:
+		return "", io.EOF
+	}
+	for {
+		if err := u.prepare(); err != nil {
+			return "", err
+		}
+		u.ring(promptBegins)
+		line, err := u.liner.Prompt(u.prompt)
+		// In the stream behind what liner drew, so the model is empty when the next
+		// prompt comes to it: there is nothing to wait for.
+		io.WriteString(u.stdout, promptEnd)
+		switch {
+		case err == nil:
+			return unflatten(line), nil
+		case errors.Is(err, liner.ErrPromptAborted):
+			return "", ErrInterrupted
+		case errors.Is(err, liner.ErrInternal): // a window of no columns; this liner will not recover
+			select {
+			case u.resized <- syscall.SIGWINCH:
+			default:
+			}
+		case errors.Is(err, io.EOF):
+			return "", io.EOF
+		default:
+			return "", fmt.Errorf("read line: %w", err)
+		}
+	}
+}
+
+// prepare makes liner fit for a prompt. liner looks whether the prompt fits
+// before it asks for the window's width, so the width it knows is that of its
+// last prompt; if that was too small, it puts the terminal into cooked mode and
+// never comes back. A new liner asks at once, so there is one after each resize.
+func (u *UI) prepare() error {
+	for {
+		select {
+		case <-u.aborted:
+			return io.EOF
+		case <-u.resized:
+			if err := u.waitForWidth(); err != nil {
+				return err
+			}
+			if err := u.newLiner(); err != nil {
+				return err
+			}
+			continue // the window may have changed meanwhile
+		default:
+		}
+		for _, line := range u.history.unseen(false) {
+			u.liner.AppendHistory(line)
+		}
+		return nil
+	}
+}
+
+func (u *UI) waitForWidth() error {
+	for {
+		cols, _, err := term.GetSize(outFD)
+		if err != nil || cols >= u.opts.PromptWidth+minSpare {
+			return nil // no size at all: reading will tell why
+		}
+		select {
+		case <-u.resized:
+		case <-u.aborted:
+			return io.EOF
+		}
+	}
+}
+
+// newLiner replaces liner and the pipe it reads from. Nothing that was typed is
+// lost: the keys goroutine gives liner no more than one line.
+func (u *UI) newLiner() error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("make pipe: %w", err)
+	}
+	if !u.stdin.swap(r, w) {
+		r.Close()
+		w.Close()
+		return io.EOF
+	}
+	if u.liner != nil {
+		u.liner.Close() // cooked mode for an instant, which the new one finds and returns to
+	}
+	os.Stdin = r // before NewLiner, which keeps a reader of it
+	l := liner.NewLiner()
+	l.SetCtrlCAborts(true)
+	l.SetBeep(false)
+	// Single-line mode counts a wide rune as one column and shows blanks for a
+	// long line of them.
+	l.SetMultiLineMode(true)
+	if u.opts.Complete != nil {
+		l.SetWordCompleter(u.complete)
+	}
+	for _, line := range u.history.unseen(true) {
+		l.AppendHistory(line)
+	}
+	u.liner = l
+	if mode, err := term.GetState(inFD); err == nil {
+		u.raw.Store(mode)
+	}
+	return nil
+}
+
+// complete keeps control bytes in a name from becoming keys or output.
+func (u *UI) complete(line string, pos int) (head string, completions []string, tail string) {
+	head, completions, tail = u.opts.Complete(line, pos)
+	flat := make([]string, len(completions))
+	for i, c := range completions {
+		flat[i] = flatten(c)
+	}
+	return flatten(head), flat, flatten(tail)
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// run is main without the process: arguments in, exit code out.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	app := newApp(stdin, stdout, stderr)
+	ctx, stop := withSignals(ctx)
+	defer stop()
+	return report(stderr, app.RunContext(ctx, permute(app, args)))
+}
+
+const about = `What you type is kept on disk until the server has it on disk, and what was
+   said while you were away comes back in order: once, never twice.`
+
+// help is urfave/cli's template less what does not help.
+const help = `{{.Name}}: {{.Usage}}
+
+   {{.Description}}
+
+Usage: {{.UsageText}}
+{{range .VisibleCommands}}
+   {{.Name}}{{"\t"}}{{.Usage}}{{end}}
+
+"holdfast COMMAND --help" lists a command's flags. Each is also a variable:
+--retry-for is HOLDFAST_RETRY_FOR.
+
+Exit codes: 0 ok, 1 failure, 2 usage, 3 refused, 4 unreachable in time,
+5 ended with unsent lines (they are kept), 130 and 143 by a signal.
+`
+
+// newApp declares the commands. urfave/cli is kept to parsing and help: it must not
+// exit, print errors or guess.
+func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
+	app := &cli.App{
+		Name:                  "holdfast",
+		Usage:                 "chat that holds fast on bad networks",
+		UsageText:             "holdfast COMMAND [ARGUMENTS] [FLAGS]",
+		Description:           about,
+		CustomAppHelpTemplate: help,
+		Reader:                stdin,
+		Writer:                stdout,
+		ErrWriter:             stderr,
+		HideVersion:           true,
+		ExitErrHandler:        func(*cli.Context, error) {}, // main exits, nobody else
+		Commands:              []*cli.Command{joinCommand(), serveCommand(), sendCommand(), tailCommand(), versionCommand()},
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usage("no command %q; `holdfast help` lists them", c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+	onUsage := func(_ *cli.Context, err error, _ bool) error { return usage("%w; see `holdfast help`", err) }
+	app.OnUsageError = onUsage
+	for _, c := range app.Commands {
+		c.HideHelpCommand = true // else `send help` prints help and sends nothing
+		c.OnUsageError = onUsage
+		slices.SortStableFunc(c.Flags, func(a, b cli.Flag) int { return strings.Compare(a.Names()[0], b.Names()[0]) })
+	}
+	return app
+}
+
+// permute moves flags in front of arguments, where urfave/cli demands them: it takes
+// a flag after the first argument for an argument, and says nothing.
+func permute(app *cli.App, args []string) []string {
+	i := 1
+	for i < len(args) && strings.HasPrefix(args[i], "-") {
+		i++
+	}
+	if i >= len(args) || app.Command(args[i]) == nil {
+		return args
+	}
+	var flags, rest []string
+	cmd := app.Command(args[i])
+	for j := i + 1; j < len(args); j++ {
+		a := args[j]
+		if a == "--" {
+			rest = append(rest, args[j+1:]...)
+			break
+		}
+		if len(a) < 2 || a[0] != '-' {
+			rest = append(rest, a)
+			continue
+		}
+		flags = append(flags, a)
+		if takesValue(cmd, a) && j+1 < len(args) {
+			j++
+			flags = append(flags, args[j])
+		}
+	}
+	out := append(slices.Clone(args[:i+1]), flags...)
+	if len(rest) > 0 {
+		out = append(append(out, "--"), rest...)
+	}
+	return out
+}
+
+func takesValue(cmd *cli.Command, arg string) bool {
+	name := strings.TrimLeft(arg, "-")
+	if strings.Contains(name, "=") {
+		return false
+	}
+	for _, f := range cmd.Flags {
+		if slices.Contains(f.Names(), name) {
+			d, ok := f.(cli.DocGenerationFlag)
+			return ok && d.TakesValue()
+		}
+	}
+	return false
+}
+
+// env names the variable of a flag.
+func env(flag string) []string {
+	return []string{"HOLDFAST_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))}
+}
+
+// noArgs is the check of commands that take none.
+func noArgs(c *cli.Context) error {
+	if c.Args().Present() {
+		return usage("%s takes no argument %q", c.Command.Name, c.Args().First())
+	}
+	return nil
+}
+
+var errNoName = errors.New("who are you? name yourself with --as NAME")
+
+func mustName(c *cli.Context) (string, error) {
+	if name := c.String("as"); name != "" {
+		return name, nil
+	}
+	return "", &exitError{code: exitUsage, err: errNoName}
+}
+
+// logTo opens the log: a file, or nothing, or stderr for commands that do not own it.
+func logTo(path string, stderr io.Writer) (io.Writer, func(), error) {
+	if path == "" {
+		return stderr, func() {}, nil
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open log: %w", err)
+	}
+	return f, func() { _ = f.Close() }, nil
+}

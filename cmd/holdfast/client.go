@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"holdfast/session"
+	"holdfast/transport"
+)
+
+const defaultServer = "ws://127.0.0.1:8080"
+
+// clientFlags are what all commands need that speak with a server.
+func clientFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "as", Aliases: []string{"user_name"}, Usage: "your `NAME`", EnvVars: env("as")},
+		&cli.StringFlag{Name: "server", Usage: "where the server is, ws://HOST:PORT or wss://HOST", Value: defaultServer, EnvVars: env("server")},
+		&cli.StringFlag{Name: "state", Usage: "keep unsent lines, cursor and identity in `DIR`", EnvVars: env("state"), DefaultText: "$XDG_STATE_HOME/holdfast"},
+		&cli.StringFlag{Name: "log-file", Usage: "append what happens to `FILE`", EnvVars: env("log-file")},
+	}
+}
+
+func roomFlag() cli.Flag {
+	return &cli.StringFlag{Name: "room", Aliases: []string{"chat_room"}, Usage: "the `ROOM`, made when first joined", EnvVars: env("room")}
+}
+
+func retryFlag(value time.Duration, text string) cli.Flag {
+	return &cli.DurationFlag{Name: "retry-for", Usage: "give up after so long without the server", Value: value, DefaultText: text, EnvVars: env("retry-for")}
+}
+
+func historyFlag(value string) cli.Flag {
+	return &cli.StringFlag{Name: "history", Usage: "begin with the last `N` lines, all or none", Value: value, EnvVars: env("history")}
+}
+
+// backlog parses --history.
+func backlog(c *cli.Context) (int, error) {
+	switch v := c.String("history"); v {
+	case "all":
+		return -1, nil
+	case "none":
+		return 0, nil
+	default:
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 0 {
+			return 0, usage("--history %q: want a number, all or none", v)
+		}
+		return n, nil
+	}
+}
+
+// openSession opens the session that the flags describe.
+func openSession(c *cli.Context, room string, tune func(*session.Options)) (*session.Session, func(), error) {
+	name, err := mustName(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	if room == "" {
+		return nil, nil, usage("which room? name it")
+	}
+	log, closeLog, err := logTo(c.String("log-file"), io.Discard)
+	if err != nil {
+		return nil, nil, err
+	}
+	o := &session.Options{
+		Room: room, Name: name, Dir: c.String("state"), Client: clientName(),
+		Logger: slog.New(slog.NewTextHandler(log, nil)),
+	}
+	tune(o)
+	s, err := session.Open(c.String("server"), o)
+	if err != nil {
+		closeLog()
+		return nil, nil, openError(err)
+	}
+	return s, closeLog, nil
+}
+
+// openError tells a malformed option, which is usage, from a slot that can't be used.
+func openError(err error) error {
+	if errors.Is(err, session.ErrOption) {
+		return &exitError{code: exitUsage, err: err}
+	}
+	return err
+}
+
+// patience ends a context when the server was out of reach for too long.
+type patience struct {
+	limit  time.Duration
+	timer  *time.Timer // nil: endless
+	cancel context.CancelCauseFunc
+}
+
+// errUnreachable is in the cause of a context that lost patience.
+var errUnreachable = errors.New("server unreachable")
+
+// newPatience returns a context that ends limit after the server was last reached,
+// as told by see; a limit of zero never ends. Call stop when done.
+func newPatience(ctx context.Context, limit time.Duration) (context.Context, *patience) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	p := &patience{limit: limit, cancel: cancel}
+	if limit > 0 {
+		p.timer = time.AfterFunc(limit, func() {
+			cancel(&exitError{code: exitUnreachable, err: fmt.Errorf("%w for %v", errUnreachable, limit)})
+		})
+	}
+	return ctx, p
+}
+
+func (p *patience) stop() {
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.cancel(nil)
+}
+
+func (p *patience) see(e session.StateChange, was session.State) {
+	if p.timer == nil {
+		return
+	}
+	switch up := e.State == session.Online || e.State == session.Resuming; {
+	case up:
+		p.timer.Stop()
+	case e.State == session.Waiting && (was == session.Online || was == session.Resuming):
+		p.timer.Reset(p.limit)
+	}
+}
+
+// describeDial says in words why there is no connection.
+func describeDial(e *transport.DialError) string {
+	return "can't reach the server: " + rootCause(e).Error()
+}
+
+func rootCause(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}

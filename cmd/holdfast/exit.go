@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"holdfast/cmd/holdfast/internal/safe"
+	"holdfast/session"
+	"holdfast/transport"
+)
+
+// The exit codes. Scripts depend on them; `holdfast help` lists them.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitRefused     = 3
+	exitUnreachable = 4
+	exitUnsent      = 5
+)
+
+// exitError is an error with the exit code it means and what the user can try.
+type exitError struct {
+	code int
+	err  error
+	try  string
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error {
+	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...)}
+}
+
+// signalled is the cause of a context that a signal ended.
+type signalled struct{ sig syscall.Signal }
+
+func (s signalled) Error() string { return s.sig.String() }
+
+// withSignals returns a context that ends with the first SIGINT, SIGTERM or SIGHUP.
+// A second one ends the process at once, as if nobody had caught it.
+func withSignals(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		select {
+		case sig := <-ch:
+			cancel(signalled{sig.(syscall.Signal)})
+		case <-ctx.Done():
+		}
+		signal.Stop(ch)
+	})
+	return ctx, func() { cancel(nil); wg.Wait() }
+}
+
+// report says on stderr what went wrong, why and what to try, and returns the exit
+// code. It is the only place that turns errors into words.
+func report(stderr io.Writer, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	var sig signalled
+	if errors.As(err, &sig) && !errors.Is(err, session.ErrUnsent) {
+		return 128 + int(sig.sig)
+	}
+	code, try := exitFailure, ""
+	var coded *exitError
+	var rejected *session.RejectedError
+	switch {
+	case errors.As(err, &rejected):
+		code = exitRefused
+	case errors.Is(err, session.ErrUnsent):
+		code = exitUnsent
+	case errors.As(err, &coded):
+		code, try = coded.code, coded.try
+	}
+	if errors.Is(err, session.ErrUnsent) {
+		try = "unsent lines are kept, and go out with the next join or send of this server, room and name"
+	}
+	text := "holdfast: " + describe(err)
+	if try != "" {
+		text += "; " + try
+	}
+	fmt.Fprintln(stderr, safe.Line(text, 2000))
+	return code
+}
+
+// describe puts an error in words for a person.
+func describe(err error) string {
+	var rejected *session.RejectedError
+	var refused *transport.DialError
+	switch {
+	case errors.As(err, &rejected):
+		if rejected.Message != "" {
+			return "the server refused: " + rejected.Message
+		}
+		return "the server refused: " + rejected.Code.Text
+	case errors.As(err, &refused) && refused.Status == 0:
+		return describeDial(refused)
+	case errors.Is(err, transport.ErrPeerDead):
+		return "nothing heard from the server"
+	}
+	return err.Error()
+}

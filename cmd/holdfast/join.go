@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"holdfast/cmd/holdfast/internal/lineui"
+	"holdfast/session"
+)
+
+func joinCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "join",
+		Usage:     "chat in a room",
+		UsageText: "holdfast join ROOM --as NAME [--server ws://HOST:PORT] [--host]",
+		Description: "In a terminal you get a prompt; /help there lists commands. Otherwise each line of\n" +
+			"stdin is sent, lines of the room go to stdout, and the end of stdin ends it when all is\n" +
+			"stored. With --host the server runs in this process, unless one answers already.",
+		Flags: append(append(clientFlags(), serverFlags("With --host")...), roomFlag(), historyFlag("200"), retryFlag(0, "never"),
+			&cli.BoolFlag{Name: "host", Usage: "run the server too, and keep its data", EnvVars: env("host")},
+			&cli.BoolFlag{Name: "plain", Usage: "plain lines, also in a terminal", EnvVars: env("plain")},
+		),
+		Action: join,
+	}
+}
+
+func join(c *cli.Context) (err error) {
+	room := c.String("room")
+	if c.Args().Len() > 1 || c.Args().Present() && room != "" && c.IsSet("room") && room != c.Args().First() {
+		return usage("join takes one room")
+	}
+	if c.Args().Present() {
+		room = c.Args().First()
+	}
+	n, err := backlog(c)
+	if err != nil {
+		return err
+	}
+	if _, err := mustName(c); err != nil {
+		return err
+	}
+	if c.Bool("host") {
+		h, err := hostHere(c)
+		if err != nil {
+			return err
+		}
+		if h != nil {
+			defer func() { err = errors.Join(err, h.stop()) }()
+		}
+	}
+	s, closeLog, err := openSession(c, room, func(o *session.Options) { o.Backlog = n })
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	if !c.Bool("plain") && isTerminal(c.App.Reader) && isTerminal(c.App.Writer) {
+		ui, err := lineui.New(&lineui.Options{PromptWidth: promptWidth})
+		if err == nil {
+			return newScreen(s, ui).run(c.Context)
+		}
+		if !errors.Is(err, lineui.ErrUnsupported) {
+			return errors.Join(err, s.Close())
+		}
+	}
+	ctx, p := newPatience(c.Context, c.Duration("retry-for"))
+	defer p.stop()
+	pipe := &pipe{sender: sender{s: s, stderr: c.App.ErrWriter}, out: c.App.Writer, level: make(chan struct{})}
+	return pipe.run(ctx, c.App.Reader, p)
+}
+
+// hostHere starts a server at the address that --server names. It returns nil if
+// something serves there already.
+func hostHere(c *cli.Context) (*host, error) {
+	u, err := url.Parse(c.String("server"))
+	if err != nil || u.Scheme != "ws" || u.Host == "" {
+		return nil, usage("--host serves at --server, which must be ws://HOST:PORT")
+	}
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	addr := net.JoinHostPort(u.Hostname(), port)
+	l, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, &exitError{code: exitFailure, err: fmt.Errorf("host at %s: %w", addr, err), try: "name an address of this machine with --server, or leave --host out"}
+	}
+	out, closeLog, err := logTo(c.String("log-file"), io.Discard) // the terminal is the chat's
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	h, err := startHost(c, l, slog.New(slog.NewTextHandler(out, nil)))
+	if err != nil {
+		closeLog()
+		return nil, errors.Join(err, l.Close())
+	}
+	h.closeLog = closeLog
+	return h, nil
+}
+
+// pipe chats without a terminal: lines in, lines out.
+type pipe struct {
+	sender
+	out   io.Writer
+	level chan struct{} // closed when all that was said so far is printed
+	since time.Time     // when the connection was lost; print's own
+}
+
+func (p *pipe) run(ctx context.Context, in io.Reader, wait *patience) error {
+	p.wg.Go(func() { p.print(wait) })
+	err := p.lines(ctx, in)
+	if err == nil { // stdin may have been empty: who asks for history gets it
+		select {
+		case <-p.level:
+		case <-p.s.Done():
+		case <-ctx.Done():
+		}
+	}
+	return p.finish(ctx, err)
+}
+
+// print writes what happens in the room to out until the session ends.
+func (p *pipe) print(wait *patience) {
+	var state session.State
+	known := false // who is here
+	level := sync.OnceFunc(func() { close(p.level) })
+	show := func(lines ...string) {
+		for _, l := range lines {
+			fmt.Fprintln(p.out, l)
+		}
+	}
+	for e := range p.s.Events() {
+		switch e := e.(type) {
+		case session.StateChange:
+			wait.see(e, state)
+			p.tell(e, state)
+			if e.State == session.Online {
+				level()
+			}
+			state = e.State
+		case session.Message:
+			if !e.Own {
+				show(said(e, gutter)...)
+			}
+		case session.Presence:
+			show(sayPresence(e, p.s.Room(), p.s.Name(), !known)...)
+			known = true
+		case session.Gap:
+			show("* " + sayGap(e))
+		case session.Receipt:
+			p.receipt(e)
+		}
+	}
+}
+
+// tell says on stderr when the link is lost and when it is back.
+func (p *pipe) tell(e session.StateChange, was session.State) {
+	switch {
+	case e.State == session.Waiting && e.Attempt == 1 && was != session.Waiting:
+		fmt.Fprintf(p.stderr, "holdfast: %s; trying again until it works\n", cleaned(describe(e.Err)))
+	case e.State == session.Online && !p.since.IsZero():
+		fmt.Fprintf(p.stderr, "holdfast: connected after %s\n", ago(time.Since(p.since)))
+	}
+	switch e.State {
+	case session.Waiting:
+		if p.since.IsZero() {
+			p.since = time.Now()
+		}
+	case session.Online:
+		p.since = time.Time{}
+	}
+}

@@ -59,9 +59,13 @@ func TestReplay(t *testing.T) {
 		lines uint64
 		text  func(uint64) string
 	}{
-		{0, number}, {1, number},
-		{server.ReadAhead - 1, number}, {server.ReadAhead + 1, number},
-		{server.TailLines - 1, number}, {server.TailLines, number}, {server.TailLines + 1, number},
+		{0, number},
+		{1, number},
+		{server.ReadAhead - 1, number},
+		{server.ReadAhead + 1, number},
+		{server.TailLines - 1, number},
+		{server.TailLines, number},
+		{server.TailLines + 1, number},
 		{server.TailLines + 2*server.ReadAhead + 7, number},
 		{server.TailBytes/3500 + 20, long},
 	} {

@@ -84,25 +84,46 @@ func TestLog(t *testing.T) {
 		{"acked twice", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2"); o.Acked("ana", "a1") }, two, nil},
 		{"stored but not yet acked", func(o *oracle.Oracle) { said(o, "ana", "a1", "a2") }, two, nil},
 		{"not yet stored", func(o *oracle.Oracle) { said(o, "ana", "a1", "a2", "a3", "a4") }, two, nil},
-		{"positions with gaps", func(o *oracle.Oracle) { said(o, "ana", "a1", "a2") },
-			[]oracle.Entry{{4, "ana", "a1"}, {9, "ana", "a2"}}, nil},
-		{"two senders", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2"); acked(o, "ben", "b1") },
-			log("ana:a1", "ben:b1", "ana:a2"), nil},
+		{
+			"positions with gaps", func(o *oracle.Oracle) { said(o, "ana", "a1", "a2") },
+			[]oracle.Entry{{4, "ana", "a1"}, {9, "ana", "a2"}},
+			nil,
+		},
+		{
+			"two senders", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2"); acked(o, "ben", "b1") },
+			log("ana:a1", "ben:b1", "ana:a2"), nil,
+		},
 
-		{"acked and lost", func(o *oracle.Oracle) { acked(o, "ana", "a1") }, nil,
-			[]oracle.Rule{oracle.AckedInLog}},
-		{"acked and lost in the middle", func(o *oracle.Oracle) { acked(o, "ana", "a1", "x", "a2") }, two,
-			[]oracle.Rule{oracle.AckedInLog}},
-		{"twice", func(o *oracle.Oracle) { acked(o, "ana", "a1") }, log("ana:a1", "ana:a1"),
-			[]oracle.Rule{oracle.OnceInLog}},
-		{"invented", func(o *oracle.Oracle) { acked(o, "ana", "a1") }, two,
-			[]oracle.Rule{oracle.SaidFirst}},
-		{"another's name", func(o *oracle.Oracle) { acked(o, "ana", "a1") }, log("ben:a1"),
-			[]oracle.Rule{oracle.SaidFirst}},
-		{"positions repeat", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2") },
-			[]oracle.Entry{{4, "ana", "a1"}, {4, "ana", "a2"}}, []oracle.Rule{oracle.LogOrder}},
-		{"positions fall", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2") },
-			[]oracle.Entry{{4, "ana", "a1"}, {3, "ana", "a2"}}, []oracle.Rule{oracle.LogOrder}},
+		{
+			"acked and lost", func(o *oracle.Oracle) { acked(o, "ana", "a1") }, nil,
+			[]oracle.Rule{oracle.AckedInLog},
+		},
+		{
+			"acked and lost in the middle", func(o *oracle.Oracle) { acked(o, "ana", "a1", "x", "a2") }, two,
+			[]oracle.Rule{oracle.AckedInLog},
+		},
+		{
+			"twice", func(o *oracle.Oracle) { acked(o, "ana", "a1") }, log("ana:a1", "ana:a1"),
+			[]oracle.Rule{oracle.OnceInLog},
+		},
+		{
+			"invented", func(o *oracle.Oracle) { acked(o, "ana", "a1") }, two,
+			[]oracle.Rule{oracle.SaidFirst},
+		},
+		{
+			"another's name", func(o *oracle.Oracle) { acked(o, "ana", "a1") }, log("ben:a1"),
+			[]oracle.Rule{oracle.SaidFirst},
+		},
+		{
+			"positions repeat", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2") },
+			[]oracle.Entry{{4, "ana", "a1"}, {4, "ana", "a2"}},
+			[]oracle.Rule{oracle.LogOrder},
+		},
+		{
+			"positions fall", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2") },
+			[]oracle.Entry{{4, "ana", "a1"}, {3, "ana", "a2"}},
+			[]oracle.Rule{oracle.LogOrder},
+		},
 	})
 }
 
@@ -120,22 +141,34 @@ func TestSender(t *testing.T) {
 			acked(o, "ana/desk", "a1")
 		}, two, nil},
 
-		{"reordered", func(o *oracle.Oracle) { said(o, "ana", "a2", "a1") }, two,
-			[]oracle.Rule{oracle.SenderOrder}},
-		{"tried and reordered", func(o *oracle.Oracle) { said(o, "ana", "a2"); o.Tried("ana", "a1") }, two,
-			[]oracle.Rule{oracle.SenderOrder}},
-		{"one left out", func(o *oracle.Oracle) { said(o, "ana", "a1", "x", "a2") }, two,
-			[]oracle.Rule{oracle.SenderNoGap}},
-		{"first two left out", func(o *oracle.Oracle) { said(o, "ana", "x", "y", "a1", "a2") }, two,
-			[]oracle.Rule{oracle.SenderNoGap, oracle.SenderNoGap}},
+		{
+			"reordered", func(o *oracle.Oracle) { said(o, "ana", "a2", "a1") }, two,
+			[]oracle.Rule{oracle.SenderOrder},
+		},
+		{
+			"tried and reordered", func(o *oracle.Oracle) { said(o, "ana", "a2"); o.Tried("ana", "a1") }, two,
+			[]oracle.Rule{oracle.SenderOrder},
+		},
+		{
+			"one left out", func(o *oracle.Oracle) { said(o, "ana", "a1", "x", "a2") }, two,
+			[]oracle.Rule{oracle.SenderNoGap},
+		},
+		{
+			"first two left out", func(o *oracle.Oracle) { said(o, "ana", "x", "y", "a1", "a2") }, two,
+			[]oracle.Rule{oracle.SenderNoGap, oracle.SenderNoGap},
+		},
 		{"tried, then sure, and left out", func(o *oracle.Oracle) {
 			o.Tried("ana", "x")
 			said(o, "ana", "x", "a1", "a2")
 		}, two, []oracle.Rule{oracle.SenderNoGap}},
-		{"refused and stored", func(o *oracle.Oracle) { said(o, "ana", "a1", "a2"); o.Refused("ana", "a1") }, two,
-			[]oracle.Rule{oracle.RefusedOut}},
-		{"refused and acked", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2", "x"); o.Refused("ana", "x") }, two,
-			[]oracle.Rule{oracle.RefusedOut, oracle.AckedInLog}},
+		{
+			"refused and stored", func(o *oracle.Oracle) { said(o, "ana", "a1", "a2"); o.Refused("ana", "a1") }, two,
+			[]oracle.Rule{oracle.RefusedOut},
+		},
+		{
+			"refused and acked", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2", "x"); o.Refused("ana", "x") }, two,
+			[]oracle.Rule{oracle.RefusedOut, oracle.AckedInLog},
+		},
 	})
 }
 
@@ -157,21 +190,31 @@ func TestLive(t *testing.T) {
 		{"empty room", func(o *oracle.Oracle) { o.Reader("ben", oracle.View{}) }, nil, nil},
 		{"gap at the end", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2"); o.Gap("ben", 2) }, two, nil},
 
-		{"open", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2"); said(o, "ana", "a3") }, two,
-			[]oracle.Rule{oracle.LiveAcked}},
-		{"stored and open", func(o *oracle.Oracle) { acked(o, "ana", "a1"); said(o, "ana", "a2") }, two,
-			[]oracle.Rule{oracle.LiveAcked}},
-		{"behind", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2"); saw(o, two, 0) }, two,
-			[]oracle.Rule{oracle.LiveLevel}},
-		{"saw nothing", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2"); o.Reader("ben", oracle.View{}) }, two,
-			[]oracle.Rule{oracle.LiveLevel}},
+		{
+			"open", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2"); said(o, "ana", "a3") }, two,
+			[]oracle.Rule{oracle.LiveAcked},
+		},
+		{
+			"stored and open", func(o *oracle.Oracle) { acked(o, "ana", "a1"); said(o, "ana", "a2") }, two,
+			[]oracle.Rule{oracle.LiveAcked},
+		},
+		{
+			"behind", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2"); saw(o, two, 0) }, two,
+			[]oracle.Rule{oracle.LiveLevel},
+		},
+		{
+			"saw nothing", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2"); o.Reader("ben", oracle.View{}) }, two,
+			[]oracle.Rule{oracle.LiveLevel},
+		},
 		{"saw nothing since the reset", func(o *oracle.Oracle) {
 			acked(o, "ana", "a1", "a2")
 			saw(o, two, 0, 1)
 			o.Reset("ben")
 		}, two, []oracle.Rule{oracle.LiveLevel}},
-		{"gap too small", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2"); o.Gap("ben", 1) }, two,
-			[]oracle.Rule{oracle.LiveLevel}},
+		{
+			"gap too small", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2"); o.Gap("ben", 1) }, two,
+			[]oracle.Rule{oracle.LiveLevel},
+		},
 	})
 }
 
@@ -181,8 +224,10 @@ func TestMisuse(t *testing.T) {
 		{"said by two", func(o *oracle.Oracle) { o.Tried("ana", "a1"); o.Said("ben", "a1") }, nil, []oracle.Rule{oracle.Misuse}},
 		{"tried twice", func(o *oracle.Oracle) { o.Tried("ana", "a1"); o.Tried("ana", "a1") }, nil, []oracle.Rule{oracle.Misuse}},
 		{"acked, never said", func(o *oracle.Oracle) { o.Acked("ana", "a1") }, nil, []oracle.Rule{oracle.Misuse}},
-		{"refused, said by another", func(o *oracle.Oracle) { o.Said("ben", "a1"); o.Refused("ana", "a1") }, nil,
-			[]oracle.Rule{oracle.Misuse}},
+		{
+			"refused, said by another", func(o *oracle.Oracle) { o.Said("ben", "a1"); o.Refused("ana", "a1") }, nil,
+			[]oracle.Rule{oracle.Misuse},
+		},
 	})
 }
 

@@ -38,35 +38,59 @@ func TestView(t *testing.T) {
 			saw(o, abc, 3)
 		}), abc, nil},
 
-		{"not in the log", tell(func(o *oracle.Oracle) { saw(o, abc, 0, 1); o.Saw("ben", 7, "ana", "a3") }), abc,
-			[]oracle.Rule{oracle.ViewInLog}},
-		{"not in the log, no position", tell(func(o *oracle.Oracle) { o.Saw("ben", 0, "ana", "x") }), abc,
-			[]oracle.Rule{oracle.ViewInLog}},
-		{"other text", tell(func(o *oracle.Oracle) { o.Saw("ben", 1, "ana", "a2") }), abc,
-			[]oracle.Rule{oracle.ViewInLog}},
-		{"other user", tell(func(o *oracle.Oracle) { o.Saw("ben", 1, "eve", "a1") }), abc,
-			[]oracle.Rule{oracle.ViewInLog}},
-		{"twice", tell(func(o *oracle.Oracle) { saw(o, abc, 0, 1, 0, 2, 3) }), abc,
-			[]oracle.Rule{oracle.ViewOnce}},
-		{"order", tell(func(o *oracle.Oracle) { o.Reader("ben", late); saw(o, abc, 2, 1, 3) }), abc,
-			[]oracle.Rule{oracle.ViewOrder}},
-		{"silent gap", tell(func(o *oracle.Oracle) { saw(o, abc, 0, 2, 3) }), abc,
-			[]oracle.Rule{oracle.ViewNoGap}},
-		{"silent gap at the start", tell(func(o *oracle.Oracle) { saw(o, abc, 1, 2, 3) }), abc,
-			[]oracle.Rule{oracle.ViewNoGap}},
-		{"gap larger than announced", tell(func(o *oracle.Oracle) { o.Gap("ben", 2); saw(o, abc, 3) }), abc,
-			[]oracle.Rule{oracle.ViewNoGap}},
-		{"gap used twice", tell(func(o *oracle.Oracle) { o.Gap("ben", 1); saw(o, abc, 1, 3) }), abc,
-			[]oracle.Rule{oracle.ViewNoGap}},
-		{"restart leaves out", tell(func(o *oracle.Oracle) { saw(o, abc, 0); o.Restart("ben"); saw(o, abc, 2, 3) }), abc,
-			[]oracle.Rule{oracle.ViewNoGap}},
+		{
+			"not in the log", tell(func(o *oracle.Oracle) { saw(o, abc, 0, 1); o.Saw("ben", 7, "ana", "a3") }), abc,
+			[]oracle.Rule{oracle.ViewInLog},
+		},
+		{
+			"not in the log, no position", tell(func(o *oracle.Oracle) { o.Saw("ben", 0, "ana", "x") }), abc,
+			[]oracle.Rule{oracle.ViewInLog},
+		},
+		{
+			"other text", tell(func(o *oracle.Oracle) { o.Saw("ben", 1, "ana", "a2") }), abc,
+			[]oracle.Rule{oracle.ViewInLog},
+		},
+		{
+			"other user", tell(func(o *oracle.Oracle) { o.Saw("ben", 1, "eve", "a1") }), abc,
+			[]oracle.Rule{oracle.ViewInLog},
+		},
+		{
+			"twice", tell(func(o *oracle.Oracle) { saw(o, abc, 0, 1, 0, 2, 3) }), abc,
+			[]oracle.Rule{oracle.ViewOnce},
+		},
+		{
+			"order", tell(func(o *oracle.Oracle) { o.Reader("ben", late); saw(o, abc, 2, 1, 3) }), abc,
+			[]oracle.Rule{oracle.ViewOrder},
+		},
+		{
+			"silent gap", tell(func(o *oracle.Oracle) { saw(o, abc, 0, 2, 3) }), abc,
+			[]oracle.Rule{oracle.ViewNoGap},
+		},
+		{
+			"silent gap at the start", tell(func(o *oracle.Oracle) { saw(o, abc, 1, 2, 3) }), abc,
+			[]oracle.Rule{oracle.ViewNoGap},
+		},
+		{
+			"gap larger than announced", tell(func(o *oracle.Oracle) { o.Gap("ben", 2); saw(o, abc, 3) }), abc,
+			[]oracle.Rule{oracle.ViewNoGap},
+		},
+		{
+			"gap used twice", tell(func(o *oracle.Oracle) { o.Gap("ben", 1); saw(o, abc, 1, 3) }), abc,
+			[]oracle.Rule{oracle.ViewNoGap},
+		},
+		{
+			"restart leaves out", tell(func(o *oracle.Oracle) { saw(o, abc, 0); o.Restart("ben"); saw(o, abc, 2, 3) }), abc,
+			[]oracle.Rule{oracle.ViewNoGap},
+		},
 		{"restart goes back once", tell(func(o *oracle.Oracle) {
 			saw(o, abc, 0, 1, 2)
 			o.Restart("ben")
 			saw(o, abc, 1, 0, 2)
 		}), abc, []oracle.Rule{oracle.ViewOrder}},
-		{"twice after a reset", tell(func(o *oracle.Oracle) { saw(o, abc, 0); o.Reset("ben"); saw(o, abc, 2, 2) }), abc,
-			[]oracle.Rule{oracle.ViewOnce}},
+		{
+			"twice after a reset", tell(func(o *oracle.Oracle) { saw(o, abc, 0); o.Reset("ben"); saw(o, abc, 2, 2) }), abc,
+			[]oracle.Rule{oracle.ViewOnce},
+		},
 	})
 }
 

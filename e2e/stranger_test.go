@@ -1,0 +1,209 @@
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// stranger is a client that knows PROTOCOL.md and nothing of our code: another
+// WebSocket library, encoding/json, and the rules as a reader would write them down.
+type stranger struct {
+	t    *testing.T
+	url  string
+	name string
+
+	key, device, source string
+	base                int // acknowledged
+	outbox              []line
+	sent                int // of the outbox, on this connection
+	cursor              string
+	texts               []string // what the room said, in order
+
+	conn   *websocket.Conn
+	closed int // close code of the last connection, 0 for none
+	seen   map[string]int
+}
+
+type line struct {
+	n    int
+	text string
+}
+
+// frame is any frame from the server.
+type frame struct {
+	Type    string
+	Cursor  string
+	After   string
+	Resumed bool
+	Reason  string
+	Missed  int
+	Source  string
+	N       int
+	Code    string
+	Message string
+	AfterMS int `json:"after_ms"`
+	Gen     int `json:"generation"`
+	Acks    []struct {
+		Source string
+		N      int
+	}
+	Limits struct {
+		InFlight int `json:"in_flight"`
+	}
+	Members []string
+	Events  []struct {
+		Seq        int
+		From, Text string
+		Source     string
+		N          int
+		Kind       string
+	}
+}
+
+func newStranger(t *testing.T, url, name string) *stranger {
+	return &stranger{
+		t: t, url: url, name: name, device: name + "-device", source: name + "-source-1",
+		key: strings.Repeat(string(name[0]), 42) + "A", seen: map[string]int{},
+	}
+}
+
+func (c *stranger) say(text string) {
+	c.outbox = append(c.outbox, line{c.base + len(c.outbox) + 1, text})
+}
+
+// connect opens and says hello; it redials while there is no server.
+func (c *stranger) connect() frame {
+	c.t.Helper()
+	d := websocket.Dialer{Subprotocols: []string{"holdfast.v1"}, HandshakeTimeout: 2 * time.Second}
+	for end := time.Now().Add(patience); ; {
+		conn, _, err := d.Dial(c.url+"/chat/general/"+c.name, nil)
+		if err == nil {
+			c.conn = conn
+			c.sent, c.closed = 0, 0
+			c.write(map[string]any{
+				"type": "hello", "device": c.device, "key": c.key, "cursor": c.cursor, "backlog": -1 * b2i(c.cursor == ""),
+				"sources": []any{map[string]any{"source": c.source, "base": c.base}},
+			})
+			if f, err := c.read(); err == nil {
+				if f.Type != "welcome" {
+					c.t.Fatalf("no welcome but %+v", f)
+				}
+				c.cursor = f.Cursor
+				for _, a := range f.Acks {
+					c.acked(a.N)
+				}
+				return f
+			}
+		}
+		if time.Now().After(end) {
+			c.t.Fatalf("%s can't connect: %v", c.name, err)
+		}
+	}
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (c *stranger) write(f map[string]any) error {
+	// encoding/json sorts keys; the protocol wants type first.
+	kind, _ := json.Marshal(f["type"])
+	delete(f, "type")
+	rest, err := json.Marshal(f)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	msg := fmt.Sprintf(`{"type":%s,%s`, kind, rest[1:])
+	return c.conn.WriteMessage(websocket.TextMessage, []byte(strings.Replace(msg, ",}", "}", 1)))
+}
+
+// read takes one frame and does what the protocol says about it.
+func (c *stranger) read() (f frame, err error) {
+	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+	kind, msg, err := c.conn.ReadMessage()
+	if err != nil {
+		if e := (*websocket.CloseError)(nil); errors.As(err, &e) {
+			c.closed = e.Code
+		}
+		_ = c.conn.Close()
+		return f, err
+	}
+	if kind != websocket.TextMessage || json.Unmarshal(msg, &f) != nil || !strings.HasPrefix(string(msg), `{"type":"`) {
+		c.t.Fatalf("not a frame: %q", msg)
+	}
+	c.seen[f.Type]++
+	switch f.Type {
+	case "ack":
+		c.acked(f.N)
+	case "retry":
+		c.sent = f.N - c.base - 1
+	case "events":
+		if f.After != c.cursor {
+			c.t.Errorf("%s: events after %q, not %q", c.name, f.After, c.cursor)
+		}
+		c.cursor = f.Cursor
+		for _, e := range f.Events {
+			if e.Kind != "void" {
+				c.texts = append(c.texts, e.Text)
+			}
+		}
+	}
+	return f, nil
+}
+
+func (c *stranger) acked(n int) {
+	for c.base < n {
+		c.outbox = c.outbox[1:]
+		c.base++
+		c.sent = max(c.sent-1, 0)
+	}
+}
+
+// flush sends the outbox and reads until all of it is acknowledged, however often
+// the connection is lost. fault is called after each line sent.
+func (c *stranger) flush(fault func(sent int)) {
+	c.t.Helper()
+	total := 0
+	for len(c.outbox) > 0 {
+		for c.sent < min(len(c.outbox), 20) {
+			l := c.outbox[c.sent]
+			if c.write(map[string]any{"type": "send", "source": c.source, "n": l.n, "text": l.text}) != nil {
+				break
+			}
+			c.sent++
+			total++
+			fault(total)
+		}
+		if _, err := c.read(); err != nil {
+			if f := c.connect(); !f.Resumed {
+				c.t.Errorf("not resumed: %+v", f)
+			}
+		}
+	}
+}
+
+// until reads frames until cond holds.
+func (c *stranger) until(what string, cond func(f frame) bool) {
+	c.t.Helper()
+	for end := time.Now().Add(patience); ; {
+		f, err := c.read()
+		if err == nil && cond(f) {
+			return
+		}
+		if err != nil {
+			c.connect()
+		}
+		if time.Now().After(end) {
+			c.t.Fatalf("never happened: %s", what)
+		}
+	}
+}

@@ -48,6 +48,7 @@ func (w *world) log(room string) (log []oracle.Entry) {
 // number of bytes and so in the middle of a frame, and the server is killed
 // three times.
 func TestTenThousandLines(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var o oracle.Oracle
 	lines := make([]string, 10_000)
@@ -90,6 +91,7 @@ func TestTenThousandLines(t *testing.T) {
 // TestKilledClient kills a client that holds lines which the server never got, while
 // another says its own. They arrive once, in order, when it is started again.
 func TestKilledClient(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	home := t.TempDir()
 	var o oracle.Oracle
@@ -129,6 +131,7 @@ func TestKilledClient(t *testing.T) {
 // TestTalkers has four real clients chat through every fault that the proxy knows and
 // a server that is killed, and asks what each of them saw.
 func TestTalkers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "--heartbeat", "300ms", "--dead-after", "900ms")
 	const each = 60
 	var o oracle.Oracle
@@ -204,6 +207,7 @@ func said(out []string) (lines []string) {
 // TestDrain stops a server with SIGTERM in the middle of a stream: it ends with 0 and
 // soon, what it took is there, and the client goes on with its successor.
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var o oracle.Oracle
 	p := start(t, t.TempDir(), "send", "--server", w.url(), "--room", "general", "--as", "ana", "--retry-for", "0s")

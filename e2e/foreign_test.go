@@ -14,6 +14,7 @@ import (
 // server a stranger gets what it missed, once and in order, and its lines are
 // stored once.
 func TestStrangerResumes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b := newStranger(t, w.url(), "ana"), newStranger(t, w.url(), "bob")
 	if f := a.connect(); f.Resumed || f.Reason != "fresh" || f.Gen != 1 || f.Limits.InFlight == 0 {
@@ -52,6 +53,7 @@ func TestStrangerResumes(t *testing.T) {
 
 // TestStrangerBreaksRules sends duplicates and gaps by hand.
 func TestStrangerBreaksRules(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a := newStranger(t, w.url(), "ana")
 	a.connect()
@@ -87,6 +89,7 @@ func TestStrangerBreaksRules(t *testing.T) {
 // TestStrangerTakeover opens a second connection for the same device: the older one is
 // closed with 4500.
 func TestStrangerTakeover(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	old, young := newStranger(t, w.url(), "ana"), newStranger(t, w.url(), "ana")
 	old.connect()
@@ -159,6 +162,7 @@ func TestStrangerIsReaped(t *testing.T) {
 
 // TestTextOnly is the plain mode, as the article's own client uses it.
 func TestTextOnly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	dial := func(room, user string) (*websocket.Conn, *http.Response, error) {
 		return websocket.DefaultDialer.Dial(w.url()+"/chat/"+room+"/"+user, nil)

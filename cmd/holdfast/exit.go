@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -109,5 +110,5 @@ func describe(err error) string {
 	case errors.Is(err, transport.ErrPeerDead):
 		return "nothing heard from the server"
 	}
-	return err.Error()
+	return strings.TrimPrefix(err.Error(), "session: ")
 }

@@ -90,7 +90,7 @@ func linkRow(st session.Status) string {
 		if !st.Heard.IsZero() {
 			row += " | last contact " + ago(time.Since(st.Heard)) + " ago"
 		}
-		return yellow + row + " | " + cleaned(describe(st.Err)) + reset
+		return yellow + row + " | " + cleaned(rootCause(st.Err).Error()) + reset
 	case st.State == session.Online && st.Unsent > 0 && time.Since(st.Heard) > doubtAfter:
 		return yellow + "last contact " + ago(time.Since(st.Heard)) + " ago" + reset
 	}

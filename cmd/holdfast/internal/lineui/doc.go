@@ -41,6 +41,6 @@
 // back as a line break. A terminal that starts a bracketed paste and never ends
 // it keeps every key in the paste; one that lets an end marker pass inside a
 // paste hands over the rest as keys. A window of zero columns loses the
-// half-typed line, and any resize what Ctrl-K had cut before the next prompt. SIGTSTP and SIGSTOP from elsewhere
-// give no time to take the prompt away; only the Ctrl-Z key does.
+// half-typed line, and any resize what Ctrl-K has cut. SIGTSTP and SIGSTOP from
+// elsewhere give no time to take the prompt away; only the Ctrl-Z key does.
 package lineui

@@ -63,17 +63,17 @@ func join(c *cli.Context) (err error) {
 		return err
 	}
 	defer closeLog()
+	ctx, p := newPatience(c.Context, c.Duration("retry-for"))
+	defer p.stop()
 	if !c.Bool("plain") && isTerminal(c.App.Reader) && isTerminal(c.App.Writer) {
 		ui, err := lineui.New(&lineui.Options{PromptWidth: promptWidth})
 		if err == nil {
-			return newScreen(s, ui).run(c.Context)
+			return newScreen(s, ui, p).run(ctx)
 		}
 		if !errors.Is(err, lineui.ErrUnsupported) {
 			return errors.Join(err, s.Close())
 		}
 	}
-	ctx, p := newPatience(c.Context, c.Duration("retry-for"))
-	defer p.stop()
 	pipe := &pipe{sender: sender{s: s, stderr: c.App.ErrWriter}, out: c.App.Writer, level: make(chan struct{})}
 	return pipe.run(ctx, c.App.Reader, p)
 }

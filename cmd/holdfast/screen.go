@@ -17,8 +17,9 @@ import (
 // screen is the chat in a terminal: messages above, what is not certain yet below
 // them, the prompt last.
 type screen struct {
-	s  *session.Session
-	ui *lineui.UI
+	s    *session.Session
+	ui   *lineui.UI
+	wait *patience
 
 	mu      sync.Mutex // guards what follows; all of it is for show
 	own     []ownLine  // sent here and not yet seen in the room
@@ -46,8 +47,8 @@ const (
 	dim, red, yellow, bold, reset = "\x1b[2m", "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
 )
 
-func newScreen(s *session.Session, ui *lineui.UI) *screen {
-	return &screen{s: s, ui: ui}
+func newScreen(s *session.Session, ui *lineui.UI, wait *patience) *screen {
+	return &screen{s: s, ui: ui, wait: wait}
 }
 
 // run chats until the user leaves, a signal comes or the session ends.
@@ -87,15 +88,25 @@ func (v *screen) leave(ctx context.Context) error {
 	return v.s.Drain(ctx)
 }
 
-const leaveTime = 2 * time.Second
+const (
+	leaveTime = 2 * time.Second
+	twice     = 2 * time.Second // between two Ctrl-C that mean it
+)
 
-// read takes lines from the prompt.
+// read takes lines from the prompt until the user leaves: Ctrl-C clears the line, and
+// leaves if pressed twice in a row.
 func (v *screen) read() {
+	var interrupted time.Time
 	for {
 		line, err := v.ui.ReadLine()
 		if errors.Is(err, lineui.ErrInterrupted) {
+			if time.Since(interrupted) < twice {
+				return
+			}
+			interrupted = time.Now()
 			continue
 		}
+		interrupted = time.Time{}
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
 				v.note(red, err.Error())
@@ -149,7 +160,7 @@ var helpText = []string{
 	"/who          who is here",
 	"/status       how the link is",
 	"/reconnect    do not wait for the next attempt (so does Enter)",
-	"/quit         leave (so does Ctrl-D)",
+	"/quit         leave (so does Ctrl-D, or Ctrl-C twice)",
 	"//TEXT        send a line that begins with /",
 	"Alt-Enter     a new line in the same message",
 }
@@ -274,6 +285,7 @@ func (v *screen) forget(id session.ID) {
 
 func (v *screen) stateChange(e session.StateChange) {
 	v.mu.Lock()
+	v.wait.see(e, v.state.State)
 	was, since, missed := v.level, v.since, v.missed
 	v.state = e
 	switch e.State {

@@ -16,8 +16,11 @@ import (
 
 // terminal is a holdfast on a terminal that is emulated.
 type terminal struct {
-	t  *testing.T
-	p  *os.File
+	t     *testing.T
+	cmd   *exec.Cmd
+	p     *os.File
+	ended chan struct{}
+
 	mu sync.Mutex
 	vt vt10x.Terminal
 }
@@ -31,10 +34,9 @@ func openTerminal(t *testing.T, args ...string) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	term.p = p
-	ended := make(chan struct{})
+	term.cmd, term.p, term.ended = cmd, p, make(chan struct{})
 	go func() {
-		defer close(ended)
+		defer close(term.ended)
 		b := make([]byte, 4096)
 		for {
 			n, err := p.Read(b)
@@ -52,7 +54,7 @@ func openTerminal(t *testing.T, args ...string) *terminal {
 			t.Logf("screen of %v:\n%s", args, term.screen())
 		}
 		_ = cmd.Process.Kill()
-		<-ended
+		<-term.ended
 		_ = p.Close()
 	})
 	return term
@@ -80,6 +82,22 @@ func (s *terminal) keys(k string) {
 func (s *terminal) shows(text string) {
 	s.t.Helper()
 	until(s.t, "on screen: "+text, func() bool { return strings.Contains(s.screen(), text) })
+}
+
+// left waits until the process has ended.
+func (s *terminal) left(code int) {
+	s.t.Helper()
+	until(s.t, "its end", func() bool {
+		select {
+		case <-s.ended:
+			return true
+		default:
+			return false
+		}
+	})
+	if got := s.cmd.ProcessState.ExitCode(); got != code {
+		s.t.Errorf("exit code %d, want %d", got, code)
+	}
 }
 
 // ends waits until the screen's last row is row.
@@ -128,9 +146,24 @@ func TestScreen(t *testing.T) {
 	ana.shows("ana: /etc\n")
 	ana.keys("/who\r")
 	ana.shows("here: ana")
-	ana.keys("/quit\r")
+	ana.keys("unsaid\x03")
+	ana.ends("[online]     >")
+	ana.keys("\x03")
+	ana.left(exitOK)
 	_, out, _ := holdfast(t, "", "tail", "--room", "general", "--as", "bob", "--history", "all", "--until-live")
 	if want := "bob: hello\nbob: forged?\nana: half typed\nana: said in a tunnel\nana: /etc\n"; out != want {
 		t.Errorf("log %q, want %q", out, want)
 	}
+}
+
+// TestScreenGivesUp has a terminal whose server is not there.
+func TestScreenGivesUp(t *testing.T) {
+	home(t)
+	_, server := serveFor(t)
+	server.stop()
+	server.wait()
+	ana := openTerminal(t, "join", "general", "--as", "ana", "--retry-for", "1s")
+	ana.shows("[offline]")
+	ana.left(exitUnreachable)
+	ana.shows("server unreachable for 1s")
 }

@@ -25,13 +25,21 @@ func versionCommand() *cli.Command {
 	}
 }
 
-// version is the module's version, or the commit that it was built from.
+// version is the module's version or, of a build from a checkout, the commit.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
 	}
-	return info.Main.Version
+	if info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return "devel-" + s.Value[:min(len(s.Value), 12)]
+		}
+	}
+	return "devel"
 }
 
 // clientName is what the server's log calls us.

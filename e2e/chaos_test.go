@@ -133,7 +133,7 @@ func TestKilledClient(t *testing.T) {
 func TestTalkers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "--heartbeat", "300ms", "--dead-after", "900ms")
-	const each = 60
+	const each = 40
 	var o oracle.Oracle
 	names := []string{"ana", "ben", "cem", "dia"}
 	talkers := map[string]*process{}

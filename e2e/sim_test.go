@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	simSeeds = flag.Int("sim.seeds", 6, "how many seeds TestSim runs")
+	simSeeds = flag.Int("sim.seeds", 4, "how many seeds TestSim runs")
 	simSeed  = flag.Uint64("sim.seed", 0, "the only seed that TestSim runs; 0 means many")
 	simHours = flag.Float64("sim.hours", 0.1, "simulated hours of each seed")
 )

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"holdfast/cmd/holdfast/internal/lineui"
@@ -55,6 +57,10 @@ func newScreen(s *session.Session, ui *lineui.UI, wait *patience) *screen {
 func (v *screen) run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, v.ui.Abort)
 	defer stop()
+	// Ctrl-C is a key while a line is edited. For the moment between two lines the
+	// terminal makes a signal of it, which must not mean more.
+	signal.Ignore(syscall.SIGINT)
+	defer signal.Reset(syscall.SIGINT)
 	v.show()
 	var wg sync.WaitGroup
 	done := make(chan struct{})

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/creack/pty"
 	"github.com/hinshun/vt10x"
@@ -146,9 +147,7 @@ func TestScreen(t *testing.T) {
 	ana.shows("ana: /etc\n")
 	ana.keys("/who\r")
 	ana.shows("here: ana")
-	ana.keys("unsaid\x03")
-	ana.ends("[online]     >")
-	ana.keys("\x03")
+	ana.keys("/quit\r")
 	ana.left(exitOK)
 	_, out, _ := holdfast(t, "", "tail", "--room", "general", "--as", "bob", "--history", "all", "--until-live")
 	if want := "bob: hello\nbob: forged?\nana: half typed\nana: said in a tunnel\nana: /etc\n"; out != want {
@@ -166,4 +165,34 @@ func TestScreenGivesUp(t *testing.T) {
 	ana.shows("[offline]")
 	ana.left(exitUnreachable)
 	ana.shows("server unreachable for 1s")
+}
+
+// TestCtrlC clears the line, and leaves when it is pressed again and again. One that
+// falls between two lines may count for nothing, but never ends the program by itself.
+func TestCtrlC(t *testing.T) {
+	home(t)
+	serveFor(t)
+	ana := openTerminal(t, "join", "general", "--as", "ana")
+	ana.ends("[online]     >")
+	ana.keys("unsaid")
+	ana.ends("[online]     > unsaid")
+	ana.keys("\x03")
+	ana.ends("[online]     >")
+	pressed := time.Now()
+	until(t, "its end", func() bool {
+		select {
+		case <-ana.ended:
+			return true
+		default:
+		}
+		if time.Since(pressed) > 50*time.Millisecond {
+			pressed = time.Now()
+			_, _ = io.WriteString(ana.p, "\x03") // it may just have ended
+		}
+		return false
+	})
+	ana.left(exitOK)
+	if code, out, _ := holdfast(t, "", "tail", "--room", "general", "--as", "bob", "--history", "all", "--until-live"); code != 0 || out != "" {
+		t.Errorf("code %d, said %q", code, out)
+	}
 }

@@ -86,7 +86,8 @@ type running struct {
 	wait     func() int
 }
 
-// background runs a command until it ends or is stopped.
+// background runs a command until it ends or is stopped. Wait for a sign of life before
+// another one: while they parse, commands share urfave/cli's help flag, a global.
 func background(t *testing.T, stdin io.Reader, args ...string) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -256,6 +257,7 @@ func TestUnreachable(t *testing.T) {
 	}
 	_ = l.Close()
 	background(t, nil, "serve", "--listen", strings.TrimPrefix(server, "ws://"))
+	answers(t, strings.TrimPrefix(server, "ws://"))
 	t.Setenv("HOLDFAST_SERVER", server)
 	if code, _, errs := holdfast(t, "", "send", "--room", "general", "--as", "ana", "second"); code != exitOK {
 		t.Fatalf("send: code %d, stderr %q", code, errs)

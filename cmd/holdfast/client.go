@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -89,11 +90,38 @@ func openError(err error) error {
 	return err
 }
 
+// teller says on stderr how the link is. One goroutine may use it.
+type teller struct {
+	stderr io.Writer
+	since  time.Time // when the connection was lost
+}
+
+// tell says on stderr when the link is lost and when it is back.
+func (t *teller) tell(e session.StateChange, was session.State) {
+	switch {
+	case e.State == session.Waiting && e.Attempt == 1 && was != session.Waiting:
+		fmt.Fprintf(t.stderr, "holdfast: %s; trying again\n", cleaned(describe(e.Err)))
+	case e.State == session.Online && !t.since.IsZero():
+		fmt.Fprintf(t.stderr, "holdfast: connected after %s\n", ago(time.Since(t.since)))
+	}
+	switch e.State {
+	case session.Waiting:
+		if t.since.IsZero() {
+			t.since = time.Now()
+		}
+	case session.Online:
+		t.since = time.Time{}
+	}
+}
+
 // patience ends a context when the server was out of reach for too long.
 type patience struct {
 	limit  time.Duration
 	timer  *time.Timer // nil: endless
 	cancel context.CancelCauseFunc
+
+	mu  sync.Mutex
+	why error // why the server is out of reach
 }
 
 // errUnreachable is in the cause of a context that lost patience.
@@ -106,7 +134,13 @@ func newPatience(ctx context.Context, limit time.Duration) (context.Context, *pa
 	p := &patience{limit: limit, cancel: cancel}
 	if limit > 0 {
 		p.timer = time.AfterFunc(limit, func() {
-			cancel(&exitError{code: exitUnreachable, err: fmt.Errorf("%w for %v", errUnreachable, limit)})
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			err := fmt.Errorf("%w for %v", errUnreachable, limit)
+			if p.why != nil {
+				err = fmt.Errorf("%w: %s", err, describe(p.why))
+			}
+			cancel(&exitError{code: exitUnreachable, err: err})
 		})
 	}
 	return ctx, p
@@ -122,6 +156,11 @@ func (p *patience) stop() {
 func (p *patience) see(e session.StateChange, was session.State) {
 	if p.timer == nil {
 		return
+	}
+	if e.State == session.Waiting {
+		p.mu.Lock()
+		p.why = e.Err
+		p.mu.Unlock()
 	}
 	switch up := e.State == session.Online || e.State == session.Resuming; {
 	case up:

@@ -87,7 +87,7 @@ func report(stderr io.Writer, err error) int {
 	if errors.Is(err, session.ErrUnsent) {
 		try = "unsent lines are kept, and go out with the next join or send of this server, room and name"
 	}
-	text := "holdfast: " + describe(err)
+	text := "holdfast: " + strings.TrimRight(describe(err), ".")
 	if try != "" {
 		text += "; " + try
 	}
@@ -110,5 +110,5 @@ func describe(err error) string {
 	case errors.Is(err, transport.ErrPeerDead):
 		return "nothing heard from the server"
 	}
-	return strings.TrimPrefix(err.Error(), "session: ")
+	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "session: "), "\nsession: ", "; ")
 }

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -74,7 +73,7 @@ func join(c *cli.Context) (err error) {
 			return errors.Join(err, s.Close())
 		}
 	}
-	pipe := &pipe{sender: sender{s: s, stderr: c.App.ErrWriter}, out: c.App.Writer, level: make(chan struct{})}
+	pipe := &pipe{sender: sender{s: s, teller: teller{stderr: c.App.ErrWriter}}, out: c.App.Writer, level: make(chan struct{})}
 	return pipe.run(ctx, c.App.Reader, p)
 }
 
@@ -115,7 +114,6 @@ type pipe struct {
 	sender
 	out   io.Writer
 	level chan struct{} // closed when all that was said so far is printed
-	since time.Time     // when the connection was lost; print's own
 }
 
 func (p *pipe) run(ctx context.Context, in io.Reader, wait *patience) error {
@@ -162,23 +160,5 @@ func (p *pipe) print(wait *patience) {
 		case session.Receipt:
 			p.receipt(e)
 		}
-	}
-}
-
-// tell says on stderr when the link is lost and when it is back.
-func (p *pipe) tell(e session.StateChange, was session.State) {
-	switch {
-	case e.State == session.Waiting && e.Attempt == 1 && was != session.Waiting:
-		fmt.Fprintf(p.stderr, "holdfast: %s; trying again until it works\n", cleaned(describe(e.Err)))
-	case e.State == session.Online && !p.since.IsZero():
-		fmt.Fprintf(p.stderr, "holdfast: connected after %s\n", ago(time.Since(p.since)))
-	}
-	switch e.State {
-	case session.Waiting:
-		if p.since.IsZero() {
-			p.since = time.Now()
-		}
-	case session.Online:
-		p.since = time.Time{}
 	}
 }

@@ -43,7 +43,7 @@ func sendCommand() *cli.Command {
 func send(ctx context.Context, s *session.Session, text string, in io.Reader, stderr io.Writer, retryFor time.Duration) error {
 	ctx, p := newPatience(ctx, retryFor)
 	defer p.stop()
-	w := &sender{s: s, stderr: stderr}
+	w := &sender{s: s, teller: teller{stderr: stderr}}
 	w.wg.Go(func() { w.watch(p) })
 	var err error
 	if in == nil {
@@ -68,11 +68,11 @@ func (w *sender) finish(ctx context.Context, err error) error {
 
 // sender puts lines into a session and keeps account of those that were refused.
 type sender struct {
-	s      *session.Session
-	stderr io.Writer
-	wg     sync.WaitGroup // who reads the session's events
-	bad    int            // not fit to be sent; put's own
-	gone   int            // refused by the server; watch's own, until it has ended
+	s *session.Session
+	teller
+	wg   sync.WaitGroup // who reads the session's events
+	bad  int            // not fit to be sent; put's own
+	gone int            // refused by the server; watch's own, until it has ended
 }
 
 // watch follows the session until it ends.
@@ -82,6 +82,7 @@ func (w *sender) watch(p *patience) {
 		switch e := e.(type) {
 		case session.StateChange:
 			p.see(e, state)
+			w.tell(e, state)
 			state = e.State
 		case session.Receipt:
 			w.receipt(e)
@@ -151,8 +152,10 @@ func (w *sender) put(ctx context.Context, batch []inputLine) error {
 		}
 		texts = append(texts, l.text)
 	}
-	_, err := w.s.SendWait(ctx, texts...)
-	return err
+	if _, err := w.s.SendWait(ctx, texts...); err != nil {
+		return fmt.Errorf("line %d and what follows it were not taken: %w", batch[0].number, err)
+	}
+	return nil
 }
 
 // verdict is the command's result, when the session has ended with err.

@@ -83,7 +83,7 @@ func (v *screen) pendingRows() (rows []string) {
 func linkRow(st session.Status) string {
 	switch {
 	case st.State == session.Waiting:
-		row := fmt.Sprintf("reconnecting in %d s (attempt %d)", int(time.Until(st.RetryAt).Seconds()+1), st.Attempt)
+		row := fmt.Sprintf("reconnecting in %d s (attempt %d)", int(max(time.Until(st.RetryAt), 0).Seconds()+1), st.Attempt)
 		if st.Unsent > 0 {
 			row += " | " + count(st.Unsent, "line") + " kept"
 		}

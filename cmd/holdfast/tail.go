@@ -43,7 +43,7 @@ func tailCommand() *cli.Command {
 			defer closeLog()
 			ctx, p := newPatience(c.Context, c.Duration("retry-for"))
 			defer p.stop()
-			t := &tailer{out: c.App.Writer, stderr: c.App.ErrWriter, json: c.Bool("json"), untilLive: c.Bool("until-live"), count: c.Int("count")}
+			t := &tailer{out: c.App.Writer, teller: teller{stderr: c.App.ErrWriter}, json: c.Bool("json"), untilLive: c.Bool("until-live"), count: c.Int("count")}
 			return t.run(ctx, s, p)
 		},
 	}
@@ -51,10 +51,11 @@ func tailCommand() *cli.Command {
 
 // tailer prints a session's messages until it has what was asked for.
 type tailer struct {
-	out, stderr io.Writer
-	json        bool
-	untilLive   bool
-	count       int // zero: no end
+	out io.Writer
+	teller
+	json      bool
+	untilLive bool
+	count     int // zero: no end
 }
 
 func (t *tailer) run(ctx context.Context, s *session.Session, p *patience) error {
@@ -84,6 +85,7 @@ func (t *tailer) print(s *session.Session, p *patience) error {
 		switch e := e.(type) {
 		case session.StateChange:
 			p.see(e, state)
+			t.tell(e, state)
 			state = e.State
 			if t.untilLive && e.State == session.Online {
 				return nil

@@ -54,14 +54,7 @@ func (o *outbox) add(lines []Line) {
 	for _, l := range lines {
 		o.bytes += len(l.Text)
 	}
-	o.signal()
-}
-
-func (o *outbox) signal() {
-	select {
-	case o.changed <- struct{}{}:
-	default:
-	}
+	nudge(o.changed)
 }
 
 // size returns how much is stored.
@@ -96,7 +89,7 @@ func (o *outbox) connected(window int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.sent, o.window, o.hold = 0, window, time.Time{}
-	o.signal()
+	nudge(o.changed)
 }
 
 // next takes the line that may be sent now. Without one, ok is false, and wait is how
@@ -178,7 +171,7 @@ func (o *outbox) remove(gone func(Line) bool) (removed []Line) {
 		o.lines = nil
 		close(o.emptied)
 	}
-	o.signal()
+	nudge(o.changed)
 	return removed
 }
 
@@ -195,7 +188,7 @@ func (o *outbox) retry(source string, n uint64, after time.Duration) {
 	if until := time.Now().Add(after); until.After(o.hold) {
 		o.hold = until
 	}
-	o.signal()
+	nudge(o.changed)
 }
 
 // largestSent returns the longest line on its way: the one that a server's limit on

@@ -142,10 +142,10 @@ func mustName(c *cli.Context) (string, error) {
 	return "", &exitError{code: exitUsage, err: errNoName}
 }
 
-// logTo opens the log: a file, or nothing, or stderr for commands that do not own it.
-func logTo(path string, stderr io.Writer) (io.Writer, func(), error) {
+// logTo opens the log of a client: a file, or nothing, since stderr is for talk.
+func logTo(path string) (io.Writer, func(), error) {
 	if path == "" {
-		return stderr, func() {}, nil
+		return io.Discard, func() {}, nil
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

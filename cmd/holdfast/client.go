@@ -65,7 +65,7 @@ func openSession(c *cli.Context, room string, tune func(*session.Options)) (*ses
 	if room == "" {
 		return nil, nil, usage("which room? name it")
 	}
-	log, closeLog, err := logTo(c.String("log-file"), io.Discard)
+	log, closeLog, err := logTo(c.String("log-file"))
 	if err != nil {
 		return nil, nil, err
 	}

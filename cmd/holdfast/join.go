@@ -96,7 +96,7 @@ func hostHere(c *cli.Context) (*host, error) {
 	if err != nil {
 		return nil, &exitError{code: exitFailure, err: fmt.Errorf("host at %s: %w", addr, err), try: "name an address of this machine with --server, or leave --host out"}
 	}
-	out, closeLog, err := logTo(c.String("log-file"), io.Discard) // the terminal is the chat's
+	out, closeLog, err := logTo(c.String("log-file")) // the terminal is the chat's
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}

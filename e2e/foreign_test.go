@@ -134,8 +134,8 @@ func TestStrangerIsReaped(t *testing.T) {
 	a, b := newStranger(t, w.url(), "ana"), newStranger(t, w.url(), "bob")
 	a.connect()
 	a.until("ana to be level", func(f frame) bool { return f.Type == "live" })
+	silent := time.Now() // not after: the last sign of life is sent on the way
 	b.connect()
-	silent := time.Now()
 	left := make(chan time.Duration, 1)
 	go func() { // ana reads, and so answers pings; bob's socket stays open, and nobody is there
 		defer close(left)

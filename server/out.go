@@ -79,14 +79,17 @@ func (o *out) wake() {
 	o.mu.Unlock()
 }
 
-// finish lets the writer write what is queued and f, and then end the connection.
-func (o *out) finish(f wire.Frame) {
+// finish lets the writer write what is queued and f, and then end the connection. The
+// first word counts: finish reports whether it was that.
+func (o *out) finish(f wire.Frame) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.bye == nil {
-		o.bye = f
-		o.start()
+	if o.bye != nil {
+		return false
 	}
+	o.bye = f
+	o.start()
+	return true
 }
 
 // ending reports whether the writer is to end the connection.

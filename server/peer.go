@@ -120,6 +120,9 @@ func (p *peer) join(h *wire.Hello) error {
 		p.broken("find cursor", err)
 		return err
 	}
+	if !start.Resumed {
+		p.srv.log.Debug("not resumed", "room", p.room.name, "user", p.user, "reason", start.Reason, "lost", start.Lost)
+	}
 	p.seq, p.cursor = start.Seq, start.Cursor
 	w := &wire.Welcome{
 		Cursor: start.Cursor, Resumed: start.Resumed, Reason: string(start.Reason),
@@ -230,18 +233,30 @@ func (p *peer) read() (left bool) {
 	}
 }
 
-// answer sends what take had to say.
-func (p *peer) answer(f wire.Frame, _ bool, err error) {
+// answer sends what take had to say. A line that was just taken has no answer yet.
+func (p *peer) answer(f wire.Frame, taken bool, err error) {
 	if err != nil {
 		p.srv.log.Warn("line not stored", "room", p.room.name, "user", p.user, "err", err)
 	}
 	switch f := f.(type) {
 	case nil:
+		if !taken {
+			p.trace("line ignored", "superseded or draining")
+		}
 	case *wire.Ack:
+		p.trace("line again", "")
 		p.out.ack(f.Source, f.N)
+	case *wire.Retry:
+		p.trace("line put off", f.Code)
+		p.out.push(f)
 	default:
 		p.out.push(f)
 	}
+}
+
+// trace logs what few lines meet.
+func (p *peer) trace(what, why string) {
+	p.srv.log.Debug(what, "room", p.room.name, "user", p.user, "reason", why)
 }
 
 // cleanly reports whether a connection's end means that the user left, rather than
@@ -356,5 +371,7 @@ func (p *peer) broken(doing string, err error) {
 }
 
 func (p *peer) bye(code wire.Code, why string, retry time.Duration) {
-	p.out.finish(&wire.Bye{Code: code.Word, Message: why, RetryMS: retry.Milliseconds()})
+	if p.out.finish(&wire.Bye{Code: code.Word, Message: why, RetryMS: retry.Milliseconds()}) {
+		p.trace("bye", code.Word)
+	}
 }

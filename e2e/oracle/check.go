@@ -18,13 +18,8 @@ func (o *Oracle) CheckLive(log []Entry) error { return o.check(log, true) }
 func (o *Oracle) check(log []Entry, live bool) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	c := &checker{
-		log:    log,
-		live:   live,
-		places: make(map[string]int, len(log)),
-		bySeq:  make(map[uint64]int, len(log)),
-		found:  slices.Clone(o.misuse),
-	}
+	c := newChecker(log)
+	c.live, c.found = live, slices.Clone(o.misuse)
 	c.checkLog(o.lines)
 	for _, name := range slices.Sorted(maps.Keys(o.senders)) {
 		c.checkSender(o.senders[name])
@@ -45,6 +40,10 @@ type checker struct {
 	places map[string]int // of each text in the log: the index of its first entry
 	bySeq  map[uint64]int // of each position: the index of its first entry
 	found  Violations
+}
+
+func newChecker(log []Entry) *checker {
+	return &checker{log: log, places: make(map[string]int, len(log)), bySeq: make(map[uint64]int, len(log))}
 }
 
 func (c *checker) report(rule Rule, format string, args ...any) {
@@ -95,7 +94,7 @@ func (c *checker) checkSender(s *sender) {
 		}
 		at, logged := c.places[k.text]
 		switch {
-		case !logged && k.acked:
+		case !logged && k.acked && !k.lost:
 			c.report(AckedInLog, "%s of %s was acked and is not in the log", short(k.text), s.name)
 		case !logged && k.sure && !k.refused:
 			missing = append(missing, k)

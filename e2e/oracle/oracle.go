@@ -55,6 +55,7 @@ type line struct {
 	sure    bool // not only tried
 	acked   bool
 	refused bool
+	lost    bool // when an older copy of the log was put back
 }
 
 // reader is one screen.
@@ -62,6 +63,7 @@ type reader struct {
 	name   string
 	view   View
 	events []event
+	from   *place // where it stood when an older copy of the log was put back; nil if never
 }
 
 // event is what a reader was shown or told.
@@ -131,6 +133,16 @@ func (o *Oracle) Acked(sender, text string) {
 	if k := o.find(sender, text, "acked"); k != nil && !k.acked {
 		k.acked = true
 		o.counts.Acked++
+	}
+}
+
+// Forgotten records that sender's outbox lost text together with its disk: text may
+// come into the log, in its place, or not.
+func (o *Oracle) Forgotten(sender, text string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if k := o.find(sender, text, "forgotten"); k != nil {
+		k.sure = false
 	}
 }
 

@@ -7,16 +7,29 @@ const anywhere = -1
 // the reader is sent.
 type viewer struct {
 	*checker
+	place
 	r       *reader
 	placeOf []int        // of each entry of the log: how many sent ones come before it
 	sent    []Entry      // by place
-	next    int          // the place of the line that must come next
-	slack   int          // how many lines an announced gap lets it leave out
-	again   bool         // it may go back to what it was shown before
 	shown   map[int]bool // entries, since the view began
 }
 
+// place is where a reader stands.
+type place struct {
+	next  int  // the place of the line that must come next
+	slack int  // how many lines an announced gap lets it leave out
+	again bool // it may go back to what it was shown before
+	owed  bool // it must be told that lines it was shown are gone
+}
+
 func (c *checker) checkReader(r *reader) {
+	if v := c.follow(r); c.live && !r.view.Gone {
+		v.level()
+	}
+}
+
+// follow goes through all that the reader was shown and told.
+func (c *checker) follow(r *reader) *viewer {
 	v := &viewer{checker: c, r: r, placeOf: make([]int, len(c.log)), shown: make(map[int]bool)}
 	for i, e := range c.log {
 		v.placeOf[i] = len(v.sent)
@@ -27,6 +40,9 @@ func (c *checker) checkReader(r *reader) {
 	if r.view.Late {
 		v.next = anywhere
 	}
+	if r.from != nil {
+		v.place = *r.from
+	}
 	for _, e := range r.events {
 		switch e.what {
 		case saw:
@@ -34,16 +50,14 @@ func (c *checker) checkReader(r *reader) {
 		case gap:
 			v.gap(e.lost)
 		case reset:
-			v.next, v.slack, v.again = anywhere, 0, false
+			v.place = place{next: anywhere}
 			clear(v.shown)
 		case restart:
 			v.again = true
 			clear(v.shown)
 		}
 	}
-	if c.live && !r.view.Gone {
-		v.level()
-	}
+	return v
 }
 
 func (v *viewer) isSent(e Entry) bool { return v.r.view.Omit == "" || e.From != v.r.view.Omit }
@@ -53,7 +67,7 @@ func (v *viewer) gap(lost int) {
 	if lost < 0 {
 		lost = len(v.sent)
 	}
-	v.slack = min(v.slack+lost, len(v.sent))
+	v.slack, v.owed = min(v.slack+lost, len(v.sent)), false
 }
 
 func (v *viewer) saw(e Entry) {
@@ -70,6 +84,8 @@ func (v *viewer) saw(e Entry) {
 		v.next = place
 	}
 	switch {
+	case v.owed:
+		v.report(ViewNoGap, "%s was shown %s, and never told that the log went back to before what it had seen", v.r.name, short(e.Text))
 	case place < v.next && v.shown[i]:
 		v.report(ViewOnce, "%s was shown %s twice", v.r.name, short(e.Text))
 		return
@@ -80,7 +96,7 @@ func (v *viewer) saw(e Entry) {
 		v.report(ViewNoGap, "%s was not shown the %d lines before %s, at %d; announced were %d; the first is %s",
 			v.r.name, place-v.next, short(e.Text), v.log[i].Seq, v.slack, short(v.sent[v.next].Text))
 	}
-	v.next, v.slack, v.again = place+1, 0, false
+	v.next, v.slack, v.again, v.owed = place+1, 0, false, false
 	v.shown[i] = true
 }
 
@@ -104,6 +120,8 @@ func (v *viewer) entry(e Entry) (int, bool) {
 // level checks that the reader came to the end of the log.
 func (v *viewer) level() {
 	switch {
+	case v.owed:
+		v.report(LiveLevel, "%s was never told that the log went back to before what it had seen", v.r.name)
 	case v.next == anywhere && len(v.sent) > 0:
 		v.report(LiveLevel, "%s was shown nothing of %d lines since its view began", v.r.name, len(v.sent))
 	case v.next != anywhere && len(v.sent)-v.next > v.slack:

@@ -150,6 +150,7 @@ func (c *client) kill(restore bool) {
 		c.keepCopy()
 		return
 	}
+	s.trace.note("  it is %s", c.name)
 	s.still() // so that nothing is half written here: kills of real processes do that
 	c.killed.Store(true)
 	s.net.Partition(c.host, true) // for ever: what Close does now, a killed process does not

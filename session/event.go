@@ -8,8 +8,8 @@ import (
 	"holdfast/session/wire"
 )
 
-// Event is something that happened in a session: a Message, Receipt, Gap, Presence
-// or StateChange.
+// Event is something that happened in a session: a Message, Receipt, Gap, Presence,
+// StateChange or Held.
 type Event interface{ event() }
 
 // Message is a line of the room's, in the order of the room.
@@ -84,11 +84,18 @@ type StateChange struct {
 	Missed  int64         // Resuming: lines that come now, which an earlier connection did not show
 }
 
+// Held says that the server can't store lines just now, and why, or that it can again.
+// They wait in the outbox meanwhile, and are sent again and again.
+type Held struct {
+	Code string // wire.RetryStorage; empty when it is over, or the connection is
+}
+
 func (Message) event()     {}
 func (Receipt) event()     {}
 func (Gap) event()         {}
 func (Presence) event()    {}
 func (StateChange) event() {}
+func (Held) event()        {}
 
 // The errors that callers tell apart.
 var (

@@ -90,7 +90,7 @@ func (f *feed) add(it item) bool {
 				return true
 			}
 		}
-	case Receipt: // is said once: waiting, it would be lost with the connection
+	case Receipt, Held: // are said once: waiting, they would be lost with the connection
 	case Presence:
 		if full && f.attached {
 			return f.hurried

@@ -81,6 +81,7 @@ func (l *link) greet() (*wire.Welcome, error) {
 	for _, b := range hello.Sources {
 		l.named[b.Source] = true
 	}
+	s.ghosts++
 	if err := l.conn.Write(wire.Encode(hello)); err != nil {
 		return nil, err
 	}
@@ -92,8 +93,10 @@ func (l *link) greet() (*wire.Welcome, error) {
 		}
 		switch f := f.(type) {
 		case *wire.Welcome:
+			s.ghosts--
 			return f, nil
 		case *wire.Bye:
+			s.ghosts--
 			return nil, l.bye(f)
 		}
 	}
@@ -199,7 +202,12 @@ func (l *link) handle(f wire.Frame) error {
 	case *wire.Ack:
 		l.acked(f.Source, f.N)
 	case *wire.Retry:
-		l.s.out.retry(f.Source, f.N, millis(f.AfterMS))
+		if f.Code == wire.RetryStorage {
+			l.s.hold(f.Code)
+		}
+		if !l.s.out.retry(f.Source, f.N, millis(f.AfterMS)) {
+			return fmt.Errorf("%w: it wants a line that was set aside", errResync)
+		}
 	case *wire.Refused:
 		l.s.refused(ID{f.Source, f.N}, RefusedError{Code: f.Code, Message: f.Message})
 	case *wire.Presence:
@@ -247,6 +255,7 @@ func (l *link) acked(source string, n uint64) {
 		return
 	}
 	l.conn.Proven()
+	s.hold("")
 	s.noteBase(source, n)
 	s.keeper.noteAcked(lines)
 	for _, line := range lines {

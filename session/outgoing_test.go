@@ -169,6 +169,48 @@ func TestRetry(t *testing.T) {
 	})
 }
 
+// TestHeld: a server that can't store says so once, however often it is asked, and it is
+// over with the next ack or with the connection.
+func TestHeld(t *testing.T) {
+	bubble(t, func(t *testing.T, n *netsim.Net) {
+		srv := scripted(t, n)
+		s := open(t, n, nil)
+		tp := follow(s)
+		id := send(t, s, "a1", "a2")
+		p := srv.accept()
+		p.welcome(nil)
+		later := &wire.Retry{Source: id.Source, N: 1, AfterMS: 1000, Code: wire.RetryStorage}
+		for range 3 {
+			p.takes(id.Source, 1, 2)
+			p.send(&wire.Retry{Source: id.Source, N: 1, Code: wire.RetryRate}, later, &wire.Retry{Source: id.Source, N: 1, Code: wire.RetryGap})
+		}
+		if e := await[session.Held](t, tp); e.Code != wire.RetryStorage || s.Status().Held != wire.RetryStorage {
+			t.Errorf("%+v, status %+v", e, s.Status())
+		}
+		p.takes(id.Source, 1, 2)
+		p.send(&wire.Ack{Source: id.Source, N: 1})
+		if e := await[session.Held](t, tp); e.Code != "" || s.Status().Held != "" {
+			t.Errorf("after an ack: %+v, status %+v", e, s.Status())
+		}
+		later.N = 2
+		p.send(later)
+		if e := await[session.Held](t, tp); e.Code != wire.RetryStorage {
+			t.Errorf("again: %+v", e)
+		}
+		_ = p.ws.CloseNow()
+		if e := await[session.Held](t, tp); e.Code != "" {
+			t.Errorf("the connection is over: %+v", e)
+		}
+		p = srv.join()
+		p.send(&wire.Ack{Source: id.Source, N: 2})
+		awaitThat(t, tp, func(r session.Receipt) bool { return r.ID.N == 2 })
+		if got := s.Status().Held; got != "" {
+			t.Errorf("held for %q", got)
+		}
+		drain(t, s)
+	})
+}
+
 func TestRefusedLine(t *testing.T) {
 	bubble(t, func(t *testing.T, n *netsim.Net) {
 		srv := scripted(t, n)

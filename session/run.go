@@ -12,14 +12,37 @@ import (
 
 // run keeps the session connected until ctx ends or the server will not have it.
 func (s *Session) run(ctx context.Context) {
+	verdict := s.connect(ctx)
+	for s.haunted(verdict) {
+		verdict = s.connect(ctx)
+	}
+	s.mu.Lock()
+	s.err = verdict
+	s.mu.Unlock()
+	s.setState(StateChange{State: Closed, Err: verdict})
+	s.feed.end()
+}
+
+// haunted reports whether the client that a verdict calls our successor may be a
+// predecessor of ours: a hello can be overtaken by that of a later connection, or of
+// a later process, and takes over from it when it arrives. Each can do that once.
+func (s *Session) haunted(verdict error) bool {
+	r, ok := errors.AsType[*RejectedError](verdict)
+	if !ok || r.Code != wire.Superseded || s.ghosts == 0 {
+		return false
+	}
+	s.ghosts--
+	return true
+}
+
+// connect holds connections until ctx ends or one ends with a verdict.
+func (s *Session) connect(ctx context.Context) error {
 	s.setState(StateChange{State: Dialing})
-	var verdict error
 	for conn, err := range transport.Conns(ctx, s.at.url, s.opts.transport(s.wake)) {
 		if err != nil {
 			var failed *transport.RedialError
 			if errors.As(err, &failed); failed.RetryIn < 0 {
-				verdict = rejected(failed.Err)
-				break
+				return rejected(failed.Err)
 			}
 			why := failed.Err
 			if errors.Is(why, transport.ErrClosed) && s.why != nil { // by us, for a reason
@@ -28,18 +51,11 @@ func (s *Session) run(ctx context.Context) {
 			s.setState(StateChange{State: Waiting, Attempt: failed.Attempt, RetryIn: failed.RetryIn, Err: why})
 			continue
 		}
-		if verdict = s.serve(ctx, conn); verdict != nil {
-			break
+		if verdict := s.serve(ctx, conn); verdict != nil {
+			return verdict
 		}
 	}
-	if verdict == nil {
-		verdict = context.Cause(ctx)
-	}
-	s.mu.Lock()
-	s.err = verdict
-	s.mu.Unlock()
-	s.setState(StateChange{State: Closed, Err: verdict})
-	s.feed.end()
+	return context.Cause(ctx)
 }
 
 // rejected turns the reason for which a client must stay away into a RejectedError.
@@ -88,6 +104,7 @@ func (s *Session) serve(ctx context.Context, conn *transport.Conn) error {
 	})
 	err := l.serve()
 	s.why = err
+	s.hold("")
 	conn.Close(transport.CloseCode(wire.Resync.Close), "")
 	l.wg.Wait()
 	if !stay() {
@@ -111,6 +128,18 @@ func (s *Session) serve(ctx context.Context, conn *transport.Conn) error {
 		return rejected(err)
 	}
 	return nil
+}
+
+// hold notes and announces that the server puts lines off, or no longer. It is for run
+// alone.
+func (s *Session) hold(code string) {
+	s.mu.Lock()
+	changed := s.status.Held != code
+	s.status.Held = code
+	s.mu.Unlock()
+	if changed {
+		s.feed.push(item{Event: Held{code}}, nil)
+	}
 }
 
 // setState notes and announces a change. It is for run alone.

@@ -49,6 +49,10 @@ type Session struct {
 	why   error             // the last connection ended
 	bases map[string]uint64 // by source: acknowledged in this process
 	mine  map[string]bool   // the sources of this session's lines
+
+	// ghosts are hellos that may still reach the server: of connections that were
+	// given up before the answer, and one that a killed process may have left.
+	ghosts int
 }
 
 // Status is where a session stands, for those who show it.
@@ -58,6 +62,7 @@ type Status struct {
 	RetryAt time.Time     // Waiting: when the next one is due
 	Err     error         // Waiting, Closed: why
 	Unsent  int           // lines that are not acknowledged
+	Held    string        // why the server can't store lines just now, as in Held; empty if it can
 	Heard   time.Time     // when something last came from the server; zero if never
 	RTT     time.Duration // of the last ping on this connection; zero if none
 }
@@ -97,7 +102,7 @@ func start(o Options, at server, key string, slot *slot, state slotState) *Sessi
 	s := &Session{
 		opts: o, at: at, key: key, device: state.device,
 		out: newOutbox(state.lines), feed: newFeed(), wake: make(chan struct{}, 1),
-		ended: make(chan struct{}), bases: map[string]uint64{}, mine: map[string]bool{},
+		ended: make(chan struct{}), bases: map[string]uint64{}, mine: map[string]bool{}, ghosts: 1,
 	}
 	if !o.Fresh {
 		s.got, s.consumed, s.at0 = state.point, state.point, state.point.seq
@@ -183,8 +188,8 @@ func (s *Session) send(kind string, lines []string) (ID, error) {
 // says why. There may be one consumer at a time. A slow one delays the connection,
 // which may be lost for it, but never loses a line: it will be replayed. One that
 // comes late, or breaks off and ranges again, gets every line that it has not had;
-// but of more than 1,024 events that come meanwhile, Receipts, Presences and
-// StateChanges are forgotten.
+// but of more than 1,024 events that come meanwhile, Receipts, Presences,
+// StateChanges and Helds are forgotten.
 //
 // A line counts as consumed when the loop asks for the next event or ends, and when
 // Close is called meanwhile. After Close there are no more lines; the next session

@@ -46,7 +46,7 @@ func TestRejectedByHTTP(t *testing.T) {
 
 func TestRejectedByCloseCode(t *testing.T) {
 	for close, code := range map[int]wire.Code{
-		4500: wire.Superseded, 4502: wire.NameTaken, 4503: wire.Forbidden, 4504: wire.Version,
+		4502: wire.NameTaken, 4503: wire.Forbidden, 4504: wire.Version,
 		1008: {Word: "closed"}, 4999: {Word: "closed"},
 	} {
 		t.Run(fmt.Sprint(close), func(t *testing.T) {
@@ -56,6 +56,36 @@ func TestRejectedByCloseCode(t *testing.T) {
 				tp := follow(s)
 				srv.join().close(close, "reason")
 				rejectedWith(t, s, tp, code)
+			})
+		})
+	}
+}
+
+// TestSuperseded: what takes over from a client may be its own hello, of a connection
+// that it gave up, or of the process before it. It comes back once for each, and not
+// for more: two clients with one state would push each other out for ever.
+func TestSuperseded(t *testing.T) {
+	push := map[string]func(*peer){
+		"bye":  func(p *peer) { p.send(&wire.Bye{Code: wire.Superseded.Word}) },
+		"code": func(p *peer) { p.close(4500, "superseded") },
+	}
+	for name, push := range push {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, n *netsim.Net) {
+				srv := scripted(t, n)
+				s := open(t, n, nil)
+				tp := follow(s)
+				for range 2 {
+					_ = srv.accept().ws.CloseNow() // a hello without an answer, as good as one on its way
+				}
+				for range 3 { // these two and the predecessor's
+					push(srv.join())
+				}
+				push(srv.join())
+				rejectedWith(t, s, tp, wire.Superseded)
+				if srv.dials.Load() != 6 {
+					t.Errorf("%d dials", srv.dials.Load())
+				}
 			})
 		})
 	}

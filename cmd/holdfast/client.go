@@ -114,6 +114,16 @@ func (t *teller) tell(e session.StateChange, was session.State) {
 	}
 }
 
+// held says on stderr that the server does not take lines.
+func (t *teller) held(e session.Held) {
+	if e.Code != "" {
+		fmt.Fprintf(t.stderr, "holdfast: %s; lines are kept and tried again\n", heldText)
+	}
+}
+
+// heldText says what retry with the code storage means.
+const heldText = "the server can't store lines just now: its disk may be full"
+
 // patience ends a context when the server was out of reach for too long.
 type patience struct {
 	limit  time.Duration
@@ -121,29 +131,40 @@ type patience struct {
 	cancel context.CancelCauseFunc
 
 	mu  sync.Mutex
-	why error // why the server is out of reach
+	why error // why nothing moves
 }
 
-// errUnreachable is in the cause of a context that lost patience.
-var errUnreachable = errors.New("server unreachable")
+// What made a context lose patience.
+var (
+	errUnreachable = errors.New("server unreachable")
+	errHeld        = errors.New(heldText)
+)
 
-// newPatience returns a context that ends limit after the server was last reached,
-// as told by see; a limit of zero never ends. Call stop when done.
+// newPatience returns a context that ends when the server was out of reach for as long
+// as limit, as told by see, or, as told by held, took no lines; a limit of zero
+// never ends. Call stop when done.
 func newPatience(ctx context.Context, limit time.Duration) (context.Context, *patience) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	p := &patience{limit: limit, cancel: cancel}
 	if limit > 0 {
-		p.timer = time.AfterFunc(limit, func() {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			err := fmt.Errorf("%w for %v", errUnreachable, limit)
-			if p.why != nil {
-				err = fmt.Errorf("%w: %s", err, describe(p.why))
-			}
-			cancel(&exitError{code: exitUnreachable, err: err})
-		})
+		p.timer = time.AfterFunc(limit, p.end)
 	}
 	return ctx, p
+}
+
+func (p *patience) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	err := p.why
+	switch {
+	case errors.Is(err, errHeld):
+		err = fmt.Errorf("waited %v: %w", p.limit, err)
+	case err != nil:
+		err = fmt.Errorf("%w for %v: %s", errUnreachable, p.limit, describe(err))
+	default:
+		err = fmt.Errorf("%w for %v", errUnreachable, p.limit)
+	}
+	p.cancel(&exitError{code: exitUnreachable, err: err})
 }
 
 func (p *patience) stop() {
@@ -154,20 +175,35 @@ func (p *patience) stop() {
 }
 
 func (p *patience) see(e session.StateChange, was session.State) {
-	if p.timer == nil {
-		return
-	}
-	if e.State == session.Waiting {
-		p.mu.Lock()
-		p.why = e.Err
-		p.mu.Unlock()
-	}
 	switch up := e.State == session.Online || e.State == session.Resuming; {
+	case p.timer == nil:
 	case up:
 		p.timer.Stop()
-	case e.State == session.Waiting && (was == session.Online || was == session.Resuming):
+	case e.State == session.Waiting:
+		p.blame(e.Err)
+		if was == session.Online || was == session.Resuming {
+			p.timer.Reset(p.limit)
+		}
+	}
+}
+
+// held is told that lines are put off, or no longer. When the connection ends too, see
+// begins the time anew.
+func (p *patience) held(e session.Held) {
+	switch {
+	case p.timer == nil:
+	case e.Code == "":
+		p.timer.Stop()
+	default:
+		p.blame(errHeld)
 		p.timer.Reset(p.limit)
 	}
+}
+
+func (p *patience) blame(why error) {
+	p.mu.Lock()
+	p.why = why
+	p.mu.Unlock()
 }
 
 // describeDial says in words why there is no connection.

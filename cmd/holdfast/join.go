@@ -157,6 +157,9 @@ func (p *pipe) print(wait *patience) {
 			known = true
 		case session.Gap:
 			show("* " + sayGap(e))
+		case session.Held:
+			wait.held(e)
+			p.held(e)
 		case session.Receipt:
 			p.receipt(e)
 		}

@@ -221,6 +221,8 @@ func (v *screen) watch() {
 			v.presence(e)
 		case session.Gap:
 			v.note(yellow, sayGap(e))
+		case session.Held:
+			v.wait.held(e)
 		case session.Receipt:
 			if e.Err != nil {
 				v.forget(e.ID)

@@ -84,6 +84,9 @@ func (w *sender) watch(p *patience) {
 			p.see(e, state)
 			w.tell(e, state)
 			state = e.State
+		case session.Held:
+			p.held(e)
+			w.held(e)
 		case session.Receipt:
 			w.receipt(e)
 		}

@@ -91,6 +91,8 @@ func linkRow(st session.Status) string {
 			row += " | last contact " + ago(time.Since(st.Heard)) + " ago"
 		}
 		return yellow + row + " | " + cleaned(rootCause(st.Err).Error()) + reset
+	case st.Held != "":
+		return yellow + heldText + " | " + count(st.Unsent, "line") + " kept" + reset
 	case st.State == session.Online && st.Unsent > 0 && time.Since(st.Heard) > doubtAfter:
 		return yellow + "last contact " + ago(time.Since(st.Heard)) + " ago" + reset
 	}

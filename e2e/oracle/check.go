@@ -98,10 +98,10 @@ func (c *checker) checkSender(s *sender) {
 			c.report(AckedInLog, "%s of %s was acked and is not in the log", short(k.text), s.name)
 		case !logged && k.sure && !k.refused:
 			missing = append(missing, k)
-		case logged && at < last:
+		case logged && at < last && !k.lost:
 			c.report(SenderOrder, "%s said %s before %s, the log has it after", s.name, short(c.log[last].Text), short(k.text))
 		}
-		if !logged {
+		if !logged || k.lost {
 			continue
 		}
 		for _, m := range missing {

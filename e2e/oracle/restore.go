@@ -4,7 +4,8 @@ package oracle
 // server whose older copy was put back, with only the first kept entries of log.
 //
 // Acknowledged lines that are not among them are lost: their senders have them no
-// more, and they may come again or not. Open lines must still come. A reader who
+// more, unless an older copy of an outbox is put back too, so they may come again
+// anywhere or not at all. Open lines must still come. A reader who
 // was shown more than is kept must be told so, by Reset or Gap, before its next
 // line. Nobody may be in the middle of being shown something.
 func (o *Oracle) Restored(log []Entry, kept int) error {

@@ -36,6 +36,10 @@ func TestRestored(t *testing.T) {
 			o.Saw("ben", 3, "ana", "a4")
 			o.Saw("ben", 4, "ana", "open")
 		}), log("ana:a1", "ana:a2", "ana:a4", "ana:open"), nil},
+		{"a lost line comes again, late", told(ack, func(o *oracle.Oracle) {
+			o.Saw("ben", 3, "ana", "open")
+			o.Saw("ben", 4, "ana", "a3")
+		}), log("ana:a1", "ana:a2", "ana:open", "ana:a3"), nil},
 
 		{"never told", func(o *oracle.Oracle) { begin(o); ack(o); saw(o, now, 2) }, now, []oracle.Rule{oracle.ViewNoGap}},
 		{"never told, nothing new", begin, now[:2], []oracle.Rule{oracle.LiveAcked, oracle.LiveLevel}},

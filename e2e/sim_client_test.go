@@ -1,13 +1,17 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"holdfast/e2e/oracle"
 	"holdfast/session"
@@ -21,8 +25,11 @@ type client struct {
 	gate gate
 	lives
 
-	spoken int      // lines, to number them
-	lines  []string // those that it knows of: not what was said after a copy that was put back
+	spoken  int           // lines of its own, to number them
+	since   time.Time     // when it was first seen online
+	errands int           // so far, to name them
+	away    *atomic.Int64 // errands that are under way
+	lines   []utterance   // those that its state knows of: not what was said after a copy that was put back
 }
 
 // lives is what changes when the program is started again.
@@ -35,10 +42,13 @@ type lives struct {
 	ended   chan struct{} // its reader has ended
 	copy    string        // of an earlier state; empty if none
 	said    int           // lines, when copy was made
+
+	mu   sync.Mutex
+	here map[string]bool // who is in the room, as its reader was told
 }
 
 func newClient(s *sim, name string) *client {
-	c := &client{sim: s, name: name}
+	c := &client{sim: s, name: name, away: new(atomic.Int64)}
 	c.dir = c.newDir()
 	c.open(-1)
 	return c
@@ -56,10 +66,9 @@ func (c *client) newDir() string {
 func (c *client) open(backlog int) {
 	c.life++
 	c.host = fmt.Sprint(c.name, ".", c.life)
-	s, err := session.Open("ws://server", &session.Options{
-		Room: room, Name: c.name, Dir: c.dir, Backlog: backlog, HTTPClient: c.sim.net.Client(c.host),
-		Logger: slog.New(c.sim.met.handler("client: ", func(string) {})),
-	})
+	opts := c.options()
+	opts.Backlog = backlog
+	s, err := session.Open("ws://server", opts)
 	if err != nil {
 		c.sim.t.Fatal(err)
 	}
@@ -68,6 +77,13 @@ func (c *client) open(backlog int) {
 		c.sim.oracle.Reader(c.name, oracle.View{})
 	}
 	go c.read(s, c.killed, c.ended)
+}
+
+func (c *client) options() *session.Options {
+	return &session.Options{
+		Room: room, Name: c.name, Dir: c.dir, HTTPClient: c.sim.net.Client(c.host),
+		Logger: slog.New(c.sim.met.handler("client: ", func(string) {})),
+	}
 }
 
 // read is the screen.
@@ -80,6 +96,8 @@ func (c *client) read(s *session.Session, killed *atomic.Bool, ended chan struct
 			continue
 		}
 		switch e := e.(type) {
+		case session.Presence:
+			c.meet(e)
 		case session.Message:
 			o.Saw(c.name, e.Seq, e.From, e.Text)
 		case session.Gap:
@@ -90,14 +108,7 @@ func (c *client) read(s *session.Session, killed *atomic.Bool, ended chan struct
 				o.Gap(c.name, int(e.Lost))
 			}
 		case session.Receipt:
-			if e.Err != nil {
-				c.sim.t.Errorf("%s: line refused: %v", c.name, e.Err)
-			}
-			if line, ok := c.sim.acks.receipt(e.ID); ok {
-				o.Acked(c.name, line)
-			} else {
-				c.sim.t.Errorf("%s: a receipt for %v, which nobody sent", c.name, e.ID)
-			}
+			c.sim.receipt(e)
 		case session.StateChange:
 			var r *session.RejectedError
 			if errors.As(e.Err, &r) {
@@ -116,16 +127,104 @@ func (c *client) burst(n int) {
 		lines = append(lines, line)
 		c.sim.oracle.Said(c.name, line)
 	}
-	c.lines = append(c.lines, lines...)
 	id, err := c.session.Send(lines...)
 	if err != nil {
 		c.sim.t.Errorf("%s: send: %v", c.name, err)
 	}
-	c.sim.acks.sent(id, lines)
+	c.sent(c.name, id, lines)
+}
+
+func (c *client) sent(voice string, first session.ID, lines []string) {
+	for _, line := range lines {
+		c.lines = append(c.lines, utterance{voice, line})
+	}
+	c.sim.acks.sent(voice, first, lines)
+}
+
+// meet keeps the list of who is in the room.
+func (c *client) meet(p session.Presence) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p.Here != nil {
+		c.here = map[string]bool{}
+	}
+	for _, name := range slices.Concat(p.Here, p.Joined) {
+		c.here[name] = true
+	}
+	for _, name := range p.Left {
+		delete(c.here, name)
+	}
+}
+
+// checkMembers compares that list with who is there. Guests may linger.
+func (c *client) checkMembers() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, other := range c.sim.clients {
+		if !c.here[other.name] {
+			c.sim.t.Errorf("%s does not know that %s is here", c.name, other.name)
+		}
+	}
+	if first := c.sim.clients[0]; first != c && !maps.Equal(first.here, c.here) {
+		c.sim.t.Errorf("%s knows of %v, %s of %v", c.name, c.here, first.name, first.here)
+	}
+}
+
+// errand says lines from a second device of the user's, as send beside join, which may
+// end before they are out: then whoever has the state next sends them.
+func (c *client) errand(patience time.Duration) {
+	s := c.sim
+	opts := c.options()
+	opts.Fresh = true
+	second, err := session.Open("ws://server", opts)
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	c.errands++
+	voice := fmt.Sprint(c.name, "/", c.errands)
+	var lines []string
+	for i := range 1 + s.rng.IntN(20) {
+		lines = append(lines, fmt.Sprintf("%s says %d", voice, i+1))
+		s.oracle.Said(voice, lines[i])
+	}
+	id, err := second.Send(lines...)
+	if err != nil {
+		s.t.Error(err)
+	}
+	c.sent(voice, id, lines)
+	c.away.Add(1)
+	s.wg.Go(func() {
+		for e := range second.Events() {
+			if r, ok := e.(session.Receipt); ok {
+				s.receipt(r)
+			}
+		}
+	})
+	s.wg.Go(func() {
+		defer c.away.Add(-1)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := second.Drain(ctx); err != nil && !errors.Is(err, session.ErrUnsent) {
+			s.t.Error(err)
+		}
+	})
+}
+
+// settled reports whether the state is the program's alone, and has a cursor: without
+// one the next program would begin anew, and rightly so.
+func (c *client) settled() bool {
+	if c.session.Status().State == session.Online && c.since.IsZero() {
+		c.since = time.Now()
+	}
+	return c.away.Load() == 0 && !c.since.IsZero() && time.Since(c.since) > time.Second
 }
 
 // keepCopy copies the program's state, as a backup would.
 func (c *client) keepCopy() {
+	if !c.settled() {
+		return
+	}
 	c.sim.still()
 	if c.copy != "" {
 		os.RemoveAll(c.copy)
@@ -146,7 +245,10 @@ func (c *client) clone(dir string) string {
 // that was made some time ago.
 func (c *client) kill(restore bool) {
 	s := c.sim
-	if restore && c.copy == "" {
+	switch {
+	case !c.settled():
+		return
+	case restore && c.copy == "":
 		c.keepCopy()
 		return
 	}
@@ -184,14 +286,14 @@ func (c *client) account(restored bool) {
 	for _, l := range c.session.Unsent() {
 		kept[l.Text] = true
 	}
-	var known []string
-	for i, line := range c.lines {
-		if restored && i >= c.said && !kept[line] && !c.sim.acks.has(line) {
-			c.sim.oracle.Forgotten(c.name, line)
+	var known []utterance
+	for i, u := range c.lines {
+		if restored && i >= c.said && !kept[u.line] && !c.sim.acks.has(u.line) {
+			c.sim.oracle.Forgotten(u.voice, u.line)
 			continue
 		}
-		if known = append(known, line); !kept[line] && c.sim.acks.learnt(line) {
-			c.sim.oracle.Acked(c.name, line)
+		if known = append(known, u); !kept[u.line] && c.sim.acks.learnt(u.line) {
+			c.sim.oracle.Acked(u.voice, u.line)
 		}
 	}
 	c.lines = known
@@ -240,26 +342,35 @@ func (g *gate) pass() {
 // acks knows which line a receipt is for, and which lines had one.
 type acks struct {
 	mu    sync.Mutex
-	lines map[session.ID]string
+	lines map[session.ID]utterance
 	acked map[string]bool
 }
 
-func newAcks() acks { return acks{lines: map[session.ID]string{}, acked: map[string]bool{}} }
+// utterance is a line and who said it: a client, or a second device of its.
+type utterance struct{ voice, line string }
 
-func (a *acks) sent(first session.ID, lines []string) {
+func newAcks() acks { return acks{lines: map[session.ID]utterance{}, acked: map[string]bool{}} }
+
+func (a *acks) sent(voice string, first session.ID, lines []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i, line := range lines {
-		a.lines[session.ID{Source: first.Source, N: first.N + uint64(i)}] = line
+		a.lines[session.ID{Source: first.Source, N: first.N + uint64(i)}] = utterance{voice, line}
 	}
 }
 
-func (a *acks) receipt(id session.ID) (line string, ok bool) {
+// receipt tells the oracle of an ack.
+func (s *sim) receipt(r session.Receipt) {
+	a := &s.acks
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	line, ok = a.lines[id]
-	a.acked[line] = true
-	return line, ok
+	of, ok := a.lines[r.ID]
+	a.acked[of.line] = true
+	a.mu.Unlock()
+	if !ok || r.Err != nil {
+		s.t.Errorf("a receipt for %v %v: %v", r.ID, of, r.Err)
+		return
+	}
+	s.oracle.Acked(of.voice, of.line)
 }
 
 func (a *acks) has(line string) bool {

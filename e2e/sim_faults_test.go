@@ -28,6 +28,8 @@ func init() {
 		{"all links stall, heal in another order", 4, (*sim).swizzle},
 		{"all links reset at once", 5, (*sim).herd},
 		{"old connection speaks after its successor", 15, (*sim).zombie},
+		{"link stalls while it is made", 10, (*sim).stallNext},
+		{"second device of a user", 8, (*sim).secondDevice},
 		{"long absence", 3, (*sim).absence},
 		{"client killed", 12, func(s *sim) { s.anyone().kill(false) }},
 		{"client restored from an older copy", 6, func(s *sim) { s.anyone().kill(true) }},
@@ -104,6 +106,28 @@ func (s *sim) partition() {
 	s.net.Partition(host, true)
 	s.lasts(outage, func() { s.net.Partition(host, false) })
 }
+
+// stallNext resets a link, and lets the next one that is dialled stall within the time
+// that dial, upgrade and hello take.
+func (s *sim) stallNext() {
+	s.nextIn.Store(1 + s.rng.Int64N(int64(time.Second)))
+	s.link((*netsim.Link).Reset)
+}
+
+// dialled is called with each new link.
+func (s *sim) dialled(k *netsim.Link) {
+	if in := s.nextIn.Swap(0); in > 0 {
+		time.AfterFunc(time.Duration(in), func() { k.Stall(true, true) })
+		time.AfterFunc(time.Duration(in)*20, k.Heal)
+	}
+}
+
+// secondDevice has no patience: what it leaves behind is for the next.
+func (s *sim) secondDevice() {
+	s.anyone().errand(time.Duration(s.rng.Int64N(int64(longErrand))))
+}
+
+const longErrand = 20 * time.Second
 
 // absence is long enough for retention to overtake who was away.
 func (s *sim) absence() {

@@ -97,15 +97,20 @@ type sim struct {
 	acks    acks
 	guests  atomic.Int64 // so far, to name them
 
-	heals   []func() // what ends each fault that lasts
-	zombies sync.Map // links that wait for their successor
+	heals   []func()     // what ends each fault that lasts
+	zombies sync.Map     // links that wait for their successor
+	nextIn  atomic.Int64 // the next link stalls so many nanoseconds after it is dialled; zero means it does not
 }
 
 func newSim(t *testing.T, seed uint64, dir string, met *reach) *sim {
 	s := &sim{
 		t: t, dir: dir, rng: rand.New(rand.NewPCG(seed, 1)), met: met, acks: newAcks(),
-		net: netsim.New(seed, &netsim.Options{Latency: netsim.Between(time.Millisecond, 80*time.Millisecond)}),
 	}
+	latency := netsim.Between(time.Millisecond, 80*time.Millisecond)
+	if seed%7 == 0 { // a satellite
+		latency = netsim.Between(300*time.Millisecond, 900*time.Millisecond)
+	}
+	s.net = netsim.New(seed, &netsim.Options{Latency: latency, OnLink: s.dialled})
 	s.server.start(s, seed)
 	names := []string{"ana", "ben", "cem", "dia", "eva"}
 	if seed%20 == 0 { // a crowd
@@ -163,17 +168,25 @@ func (s *sim) anyone() *client { return s.clients[s.rng.IntN(len(s.clients))] }
 
 // settle ends all faults and lets everybody become level.
 func (s *sim) settle() {
+	s.sleep(longErrand + time.Second)
 	for _, heal := range s.heals {
 		heal()
 	}
 	for _, k := range s.net.Links() {
 		k.Heal()
 	}
+	for _, c := range s.clients {
+		c.errand(time.Minute) // it sends what others of its kind left behind
+	}
 	time.Sleep(time.Minute)
 }
 
 // finish ends the world and asks the oracle.
 func (s *sim) finish() {
+	s.still()
+	for _, c := range s.clients {
+		c.checkMembers()
+	}
 	for _, c := range s.clients {
 		c.end()
 	}

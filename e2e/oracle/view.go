@@ -62,9 +62,10 @@ func (c *checker) follow(r *reader) *viewer {
 
 func (v *viewer) isSent(e Entry) bool { return v.r.view.Omit == "" || e.From != v.r.view.Omit }
 
-// gap lets the reader leave out lost lines, or as many as there are.
+// gap lets the reader leave out lost lines, or as many as there are. Where the log went
+// back and was then trimmed, nobody knows any more what the reader's place there was.
 func (v *viewer) gap(lost int) {
-	if lost < 0 {
+	if lost < 0 || v.owed && lost > 0 {
 		lost = len(v.sent)
 	}
 	v.slack, v.owed = min(v.slack+lost, len(v.sent)), false

@@ -195,7 +195,7 @@ func (s *sim) slowReader() {
 func (s *sim) flood() {
 	s.slowReader()
 	c := s.anyone()
-	for range 60 {
+	for range 40 {
 		c.burst(50)
 		s.sleep(100 * time.Millisecond)
 	}

@@ -133,10 +133,10 @@ func (s *sim) run(d time.Duration) {
 	}()
 	for end := time.Now().Add(d); time.Now().Before(end) && !s.t.Failed(); {
 		s.sleep(s.pause())
-		s.anyone().burst(1 + s.rng.IntN(8))
+		s.anyone().burst(1 + s.rng.IntN(5))
 		if s.rng.IntN(5) < 3 {
 			s.fault()
-			s.anyone().burst(1 + s.rng.IntN(8)) // rare windows are met when there is traffic
+			s.anyone().burst(1 + s.rng.IntN(5)) // rare windows are met when there is traffic
 		}
 		if s.rng.IntN(8) == 0 {
 			s.anyone().keepCopy()
@@ -155,7 +155,7 @@ func (s *sim) sleep(d time.Duration) { time.Sleep(d/7*7 + 3*time.Nanosecond) }
 func (s *sim) pause() time.Duration {
 	most := 4 * time.Second
 	if s.rng.IntN(2) == 0 {
-		most = 56 * time.Second
+		most = 74 * time.Second
 	}
 	return time.Duration(s.rng.Int64N(int64(most)))
 }

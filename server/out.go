@@ -207,9 +207,10 @@ func (p *peer) checkTrimmed() error {
 }
 
 const (
-	readAhead = 256 // lines read from disk at once
+	readAhead = 96 // lines read from disk at once
 
-	// frameBytes bounds a frame of several lines: at 64 kbit/s it takes 3 s, and a
-	// pong has to wait behind it.
-	frameBytes = 24 << 10
+	// frameBytes bounds a frame of several lines. A message that takes longer than
+	// 10 s ends the connection, and what comes in its place begins with the same
+	// one: at 10 kbit/s this takes 7 s. A pong has to wait behind it, too.
+	frameBytes = 8 << 10
 )

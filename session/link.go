@@ -243,6 +243,7 @@ func (l *link) events(f *wire.Events) error {
 			}
 		}
 		s.got.seq = e.Seq
+		l.conn.Proven() // for who only reads, a line is what an ack is for who talks
 	}
 	s.got.cursor = f.Cursor
 	return l.reached(s.got)

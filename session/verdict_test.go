@@ -200,6 +200,29 @@ func TestAckResetsBackoff(t *testing.T) {
 	})
 }
 
+// TestLineResetsBackoff: who only reads has no acks, and must not wait longer and longer
+// on a link that breaks again and again.
+func TestLineResetsBackoff(t *testing.T) {
+	bubble(t, func(t *testing.T, n *netsim.Net) {
+		srv := scripted(t, n)
+		open(t, n, nil)
+		for i := range uint64(40) {
+			p := srv.join()
+			next := fmt.Sprint("c", i+1)
+			p.send(&wire.Events{After: fmt.Sprint("c", i), Cursor: next, Events: []wire.Event{{
+				Seq: i + 1, At: wire.Time{Time: time.Now()}, From: "bob", Source: "b", N: i + 1, Text: "x",
+			}}})
+			p.quiet(time.Second)
+			p.drop()
+			start := time.Now()
+			srv.join().drop()
+			if d := time.Since(start); d > time.Second {
+				t.Fatalf("came back after %v", d)
+			}
+		}
+	})
+}
+
 func TestHelloTimeout(t *testing.T) {
 	bubble(t, func(t *testing.T, n *netsim.Net) {
 		srv := scripted(t, n)

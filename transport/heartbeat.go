@@ -26,6 +26,8 @@ type heartbeat struct {
 
 	// What follows belongs to whoever holds turn.
 	nextPing time.Duration
+	due      time.Duration // when this tick should come
+	woke     time.Duration // when a tick last came much too late; zero if never
 	clocks   clocks
 }
 
@@ -57,6 +59,7 @@ func sinceEpoch() time.Duration { return time.Since(epoch) }
 const (
 	sleepCheck = time.Second     // how often a dialled Conn compares the clocks
 	sleepJump  = 2 * time.Second // how far wall and monotonic clock may part between two looks
+	lateTick   = time.Second     // a timer that is so late was not the peer's fault
 )
 
 func (h *heartbeat) start(c *Conn, dialled bool, seen *signs) {
@@ -98,8 +101,12 @@ func (h *heartbeat) tick() {
 	t, d := h.timing.Load(), h.doubt.Load()
 	answered := d != nil && h.seen.count.Load() != d.count
 	heard, now := h.seen.at(), sinceEpoch()
+	if now-h.due > lateTick { // this process stood still: what came meanwhile is yet to be read
+		h.woke = now
+		h.probe.Store(true)
+	}
 	switch {
-	case now-heard >= t.deadAfter, d != nil && !answered && now-d.asked >= h.conn.opts.ProbeTimeout:
+	case now >= h.deadline(t), d != nil && !answered && now-d.asked >= h.conn.opts.ProbeTimeout:
 		h.conn.fail(ErrPeerDead)
 		return
 	case answered:
@@ -130,10 +137,19 @@ func firstPhase(interval time.Duration) time.Duration {
 	return jittered(interval, 0.5+rand.Float64()/2)
 }
 
-// wait is how long nothing can be due.
+// deadline is when silence means death.
+func (h *heartbeat) deadline(t *timing) time.Duration {
+	at := h.seen.at() + t.deadAfter
+	if h.woke > 0 {
+		at = max(at, h.woke+h.conn.opts.ProbeTimeout)
+	}
+	return at
+}
+
+// wait is how long nothing can be due. It notes when that is.
 func (h *heartbeat) wait() time.Duration {
 	heard, t := h.seen.at(), h.timing.Load()
-	due := heard + t.deadAfter
+	due := h.deadline(t)
 	if h.dialled {
 		due = min(due, h.nextPing, sinceEpoch()+sleepCheck)
 	} else {
@@ -142,6 +158,7 @@ func (h *heartbeat) wait() time.Duration {
 	if d := h.doubt.Load(); d != nil {
 		due = min(due, d.asked+h.conn.opts.ProbeTimeout)
 	}
+	h.due = due
 	return due - sinceEpoch()
 }
 

@@ -17,8 +17,8 @@ import (
 // no use because the reason is not [Retryable]: then the last thing yielded is a
 // *RedialError with a negative RetryIn.
 //
-// The wait is Options.Backoff's, at least 100 ms, and at least what the server
-// asked for by Retry-After or [Conn.RetryAfter], with up to half as much again so
+// The wait is Options.Backoff's, less the time that a failed dial took, at least 100
+// ms, and at least what the server asked for by Retry-After or [Conn.RetryAfter], with up to half as much again so
 // that not all come back at once. The schedule falls back to its start after a
 // Conn that was [Conn.Proven] or lived for Options.StableAfter.
 func Conns(ctx context.Context, target string, opts *Options) iter.Seq2[*Conn, error] {
@@ -29,7 +29,7 @@ func Conns(ctx context.Context, target string, opts *Options) iter.Seq2[*Conn, e
 			drain(o.Wake) // this attempt is what it asked for
 			started := time.Now()
 			conn, err := Dial(ctx, target, &o)
-			var told time.Duration
+			var told, waited time.Duration
 			if err == nil {
 				if !lend(conn, yield) {
 					return
@@ -40,8 +40,11 @@ func Conns(ctx context.Context, target string, opts *Options) iter.Seq2[*Conn, e
 					schedule.Reset()
 					attempt = 1
 				}
-			} else if d, ok := errors.AsType[*DialError](err); ok {
-				told = d.RetryAfter
+			} else {
+				waited = time.Since(started) // a dial into a black hole
+				if d, ok := errors.AsType[*DialError](err); ok {
+					told = d.RetryAfter
+				}
 			}
 			if ctx.Err() != nil {
 				return
@@ -50,7 +53,7 @@ func Conns(ctx context.Context, target string, opts *Options) iter.Seq2[*Conn, e
 				yield(nil, &RedialError{Attempt: attempt, RetryIn: -1, Err: err})
 				return
 			}
-			delay := max(schedule.NextBackOff(), minDelay)
+			delay := max(schedule.NextBackOff()-waited, minDelay)
 			if told > 0 {
 				delay = max(delay, time.Duration((1+rand.Float64()/2)*float64(told)))
 			}

@@ -170,6 +170,24 @@ func TestFallsBack(t *testing.T) {
 	}
 }
 
+// TestHungDialCounts: who dialled into a black hole has waited by that.
+func TestHungDialCounts(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, n *netsim.Net) {
+		accepting(t, listen(t, n), nil)
+		n.Partition("server", true)
+		d := dialling(n, seconds(4, 10, 12, 15)...) // a dial takes 10 s
+		var waits []time.Duration
+		for _, err := range transport.Conns(t.Context(), "ws://server", &d.Options) {
+			if waits = append(waits, redial(t, err).RetryIn); len(waits) == 4 {
+				break
+			}
+		}
+		if want := seconds(0.1, 0.1, 2, 5); !slices.Equal(waits, want) {
+			t.Errorf("waited %v, want %v", waits, want)
+		}
+	})
+}
+
 // TestServerTellsDelay honours what the server asks for, in both ways, and spreads
 // those who were asked.
 func TestServerTellsDelay(t *testing.T) {

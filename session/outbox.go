@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -175,8 +176,10 @@ func (o *outbox) remove(gone func(Line) bool) (removed []Line) {
 	return removed
 }
 
-// retry sends again from n of source on, after a wait. A wait that runs goes on.
-func (o *outbox) retry(source string, n uint64, after time.Duration) {
+// retry sends again from n of source on, after a wait. A wait that runs goes on. It
+// reports false if n will not come and later ones of source will: n was set aside, and
+// only the next hello can tell the server so.
+func (o *outbox) retry(source string, n uint64, after time.Duration) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := range o.sent {
@@ -189,6 +192,8 @@ func (o *outbox) retry(source string, n uint64, after time.Duration) {
 		o.hold = until
 	}
 	nudge(o.changed)
+	first := slices.IndexFunc(o.lines, func(l Line) bool { return l.ID.Source == source })
+	return first < 0 || o.lines[first].ID.N <= n
 }
 
 // largestSent returns the longest line on its way: the one that a server's limit on
@@ -204,9 +209,9 @@ func (o *outbox) largestSent() (l Line, ok bool) {
 	return l, ok
 }
 
-// sources returns the sources of the lines in order, each once, followed by live.
-// What comes before a source's first line has been acknowledged, if not in this
-// process then in an earlier one.
+// sources returns the sources of the lines in order, each once, followed by live. All
+// that comes before a source's first line has been acknowledged or refused, and no
+// more, although a later line may have been. bases tells of live without lines.
 func (o *outbox) sources(bases map[string]uint64, live string) (list []wire.Base) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -214,12 +219,12 @@ func (o *outbox) sources(bases map[string]uint64, live string) (list []wire.Base
 	name := func(source string, base uint64) {
 		if !named[source] && len(list) < wire.MaxSources {
 			named[source] = true
-			list = append(list, wire.Base{Source: source, Base: max(base, bases[source])})
+			list = append(list, wire.Base{Source: source, Base: base})
 		}
 	}
 	for _, l := range o.lines {
 		name(l.ID.Source, l.ID.N-1)
 	}
-	name(live, 0)
+	name(live, bases[live])
 	return list
 }

@@ -198,8 +198,12 @@ func TestOutboxNamesNoMoreSourcesThanAllowed(t *testing.T) {
 	for i := range 400 {
 		lines = append(lines, Line{ID: ID{fmt.Sprint("s", i), 5}})
 	}
-	list := newOutbox(lines).sources(map[string]uint64{"s1": 9}, "live")
-	if len(list) != 256 || list[0].Base != 4 || list[1].Base != 9 || list[255].Source != "s255" {
+	bases := map[string]uint64{"s1": 9, "live": 7} // 9 was refused before 5 was acknowledged
+	list := newOutbox(lines).sources(bases, "live")
+	if len(list) != 256 || list[0].Base != 4 || list[1].Base != 4 || list[255].Source != "s255" {
 		t.Errorf("%d sources: %v", len(list), list)
+	}
+	if list = newOutbox(lines[:1]).sources(bases, "live"); len(list) != 2 || list[1].Base != 7 {
+		t.Errorf("with one line: %v", list)
 	}
 }

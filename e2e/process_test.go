@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -19,7 +20,14 @@ import (
 // binary is the real holdfast, built once.
 var binary string
 
+var given = flag.String("holdfast", "", "the binary to test, instead of building it")
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if *given != "" {
+		binary = *given
+		os.Exit(finish(m.Run()))
+	}
 	dir, err := os.MkdirTemp("", "holdfast-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -38,11 +46,16 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	os.RemoveAll(dir)
+	os.Exit(finish(code))
+}
+
+// finish writes down what the tests did, and returns the exit code.
+func finish(code int) int {
 	if err := writeFigures(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		code = 1
+		return 1
 	}
-	os.Exit(code)
+	return code
 }
 
 // patience is how long a test waits for what must happen.
@@ -73,8 +86,14 @@ type process struct {
 // start runs holdfast with its state and data below home.
 func start(t *testing.T, home string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(binary, args...), out: newOutput(), err: newOutput(), ended: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+home+"/state", "XDG_DATA_HOME="+home+"/data", "HOME="+home)
+	return launch(t, home, exec.Command(binary, args...))
+}
+
+// launch starts a holdfast that may have its own binary and environment.
+func launch(t *testing.T, home string, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, out: newOutput(), err: newOutput(), ended: make(chan struct{})}
+	p.cmd.Env = append(p.cmd.Environ(), "XDG_STATE_HOME="+home+"/state", "XDG_DATA_HOME="+home+"/data", "HOME="+home)
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
@@ -101,7 +120,7 @@ func start(t *testing.T, home string, args ...string) *process {
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("holdfast %s\nstdout %d lines, stderr:\n%s", strings.Join(args, " "), len(p.out.all()), strings.Join(p.err.all(), "\n"))
+			t.Logf("holdfast %s\nstdout %d lines, stderr:\n%s", strings.Join(cmd.Args[1:], " "), len(p.out.all()), strings.Join(p.err.all(), "\n"))
 		}
 	})
 	return p

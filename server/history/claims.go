@@ -7,7 +7,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Claim implements Store. It returns when the claim is durable.
+// Claim implements Store. It returns when the claim is durable. While writes wait
+// for room it does not: it confirms a claim without noting its use.
 func (d *disk) Claim(name string, key [32]byte, now time.Time, ttl time.Duration) (bool, error) {
 	if err := checkNames(name); err != nil {
 		return false, err
@@ -16,6 +17,9 @@ func (d *disk) Claim(name string, key [32]byte, now time.Time, ttl time.Duration
 		return false, err
 	}
 	defer d.leave()
+	if d.space.stuck() {
+		return d.confirmClaim(name, key, now, ttl)
+	}
 	ok, err := d.writeClaim(name, key, now, ttl)
 	if ok && err == nil {
 		// An empty log record with a sync makes all before it durable. It comes
@@ -29,6 +33,20 @@ func (d *disk) Claim(name string, key [32]byte, now time.Time, ttl time.Duration
 		return false, fmt.Errorf("claim name: %w", err)
 	}
 	return ok, nil
+}
+
+// confirmClaim is Claim for when nothing can be written.
+func (d *disk) confirmClaim(name string, key [32]byte, now time.Time, ttl time.Duration) (bool, error) {
+	held, found, err := d.readClaim(name)
+	switch {
+	case err == nil && found && held.key == key:
+		return true, d.Err()
+	case err == nil && found && held.holds(now, ttl):
+		return false, d.Err()
+	case err == nil:
+		err = ErrFull
+	}
+	return false, fmt.Errorf("claim name: %w", err)
 }
 
 // writeClaim looks the claim up and writes it, without a sync, as one step.

@@ -15,8 +15,6 @@ const (
 	maxQueue = 16 << 20
 	// lineCost is what a line takes beside its strings, roughly.
 	lineCost = 256
-	// spaceEvery is how often the free space is looked at.
-	spaceEvery = time.Second
 )
 
 // These are made once, as a full disk meets every line of everyone.
@@ -50,8 +48,8 @@ type job struct {
 func (d *disk) commitLoop() {
 	defer close(d.done)
 	for {
-		if time.Since(d.spaceSeen) >= spaceEvery {
-			d.checkSpace()
+		if time.Since(d.space.seen) >= spaceEvery {
+			d.space.look()
 		}
 		items, jobs, ended := d.take()
 		if len(items)+len(jobs) == 0 {

@@ -18,7 +18,9 @@ type DiskOptions struct {
 	FS vfs.FS
 	// MinFree is how many bytes must be free for lines to be taken; with less,
 	// Append returns ErrFull until there is room again. It is looked at about
-	// once a second. Zero means 16 MiB, negative that nobody looks.
+	// once a second. As much again is kept in reserve, in a file, for when the disk
+	// fills up faster than that. Zero means 16 MiB, or an eighth of a small disk;
+	// negative means that nobody looks and nothing is kept.
 	MinFree int64
 	// Logger gets what the storage engine has to say, at debug level, and a
 	// warning when space runs out and comes back. It never gets line text. Nil
@@ -26,21 +28,18 @@ type DiskOptions struct {
 	Logger *slog.Logger
 }
 
-const defaultMinFree = 16 << 20
-
 // disk is a Store in a directory, on Pebble. One goroutine, the committer, does
 // all writing but that of claims. OpenDisk starts it, Close waits for it.
 type disk struct {
 	db    *pebble.DB
 	lock  *pebble.Lock
 	fence *fence
+	space *space
 	log   *slog.Logger
 	dir   string
 	epoch uint64
 
-	minFree   uint64    // zero means that nobody looks
-	spaceSeen time.Time // the committer's
-	touched   []*room   // the committer's
+	touched []*room // the committer's
 
 	wake     chan struct{} // holds one token while the committer has work
 	done     chan struct{} // closed when the committer has ended
@@ -58,7 +57,6 @@ type disk struct {
 	queued  int              // bytes of lines that are not yet durable
 	jobs    []*job           // for the committer's next batch
 	closing bool
-	full    bool      // below minFree when last seen
 	asked   time.Time // when Append last asked to look again
 	scratch []byte
 }
@@ -71,8 +69,7 @@ func OpenDisk(dir string, opts *DiskOptions) (Store, error) {
 		opts = &DiskOptions{}
 	}
 	d := &disk{
-		fence:    newFence(cmp.Or[vfs.FS](opts.FS, vfs.Default)),
-		log:      opts.Logger,
+		log:      cmp.Or(opts.Logger, slog.New(slog.DiscardHandler)),
 		dir:      dir,
 		epoch:    newEpoch(),
 		wake:     make(chan struct{}, 1),
@@ -81,20 +78,15 @@ func OpenDisk(dir string, opts *DiskOptions) (Store, error) {
 		claiming: make(chan struct{}, 1),
 		rooms:    make(map[string]*room),
 	}
-	if d.log == nil {
-		d.log = slog.New(slog.DiscardHandler)
-	}
-	switch {
-	case opts.MinFree == 0:
-		d.minFree = defaultMinFree
-	case opts.MinFree > 0:
-		d.minFree = uint64(opts.MinFree)
-	}
+	fs := cmp.Or[vfs.FS](opts.FS, vfs.Default)
+	d.space = newSpace(fs, dir, opts.MinFree, d.log)
+	d.fence = newFence(fs, d.space)
 	if err := d.open(); err != nil {
 		return nil, openError(dir, err)
 	}
 	d.close = sync.OnceValue(d.shut)
-	d.checkSpace()
+	d.space.patient()
+	d.space.look()
 	go d.commitLoop()
 	return d, nil
 }
@@ -132,13 +124,15 @@ func (d *disk) enter() error {
 func (d *disk) leave() { d.users.Done() }
 
 // Close implements Store. Once the store has failed it does not wait for lines,
-// which will never be durable, and returns the failure.
+// which will never be durable, and returns the failure. Nor does it wait for room:
+// lines for which there is none make it fail.
 func (d *disk) Close() error { return d.close() }
 
 func (d *disk) shut() error {
 	d.mu.Lock()
 	d.closing = true
 	d.mu.Unlock()
+	d.space.hurry()
 	d.signal()
 	<-d.done
 	d.users.Wait()
@@ -160,23 +154,5 @@ func (d *disk) signal() {
 	select {
 	case d.wake <- struct{}{}:
 	default:
-	}
-}
-
-// checkSpace looks at how much of the disk is free. A file system that can't
-// tell counts as roomy.
-func (d *disk) checkSpace() {
-	if d.minFree == 0 {
-		return
-	}
-	d.spaceSeen = time.Now()
-	usage, err := d.fence.GetDiskUsage(d.dir)
-	full := err == nil && usage.AvailBytes < d.minFree
-	d.mu.Lock()
-	changed := full != d.full
-	d.full = full
-	d.mu.Unlock()
-	if changed {
-		d.log.Warn("free space changed", "full", full, "free", usage.AvailBytes, "need", d.minFree)
 	}
 }

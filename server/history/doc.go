@@ -11,7 +11,8 @@
 //
 // A store on disk fails for good at its first write or sync that goes wrong, and
 // nothing is written after that: what is on disk then is all that anyone was
-// told of, and perhaps some lines more, which nobody was told of yet.
+// told of, and perhaps some lines more, which nobody was told of yet. A full disk
+// is no failure: lines are refused until there is room, and all else goes on.
 //
 // [Memory] serves tests and servers that need not survive; [OpenDisk] is the
 // default. The interfaces leave room for engines shared by several servers:

@@ -21,16 +21,20 @@ import (
 // it for ever. So the fence only shows it errors on tables, after which it makes
 // a new one, and lets it play on in memory. Whoever asks Pebble for durability
 // asks the fence after; see disk.commit.
+//
+// That there is no room is no failure: what finds none is tried until it does; see
+// space.
 type fence struct {
 	vfs.FS
+	space  *space
 	shadow *vfs.MemFS    // takes the files that are made after the failure
 	failed chan struct{} // closed at the first failure; err is set before
 	once   sync.Once
 	err    error
 }
 
-func newFence(fs vfs.FS) *fence {
-	return &fence{FS: fs, shadow: vfs.NewMem(), failed: make(chan struct{})}
+func newFence(fs vfs.FS, space *space) *fence {
+	return &fence{FS: fs, space: space, shadow: vfs.NewMem(), failed: make(chan struct{})}
 }
 
 // trip records the first failure and lets nothing through from now on.
@@ -64,10 +68,15 @@ func (f *fence) do(verb, name string, op func() error) error {
 	return nil
 }
 
+// room is do for what can be repeated when there was no room for it.
+func (f *fence) room(verb, name string, op func() error) error {
+	return f.do(verb, name, func() error { return f.space.retry(f.failed, op) })
+}
+
 // open runs op, which opens a file for writing, or else makes it in memory.
 func (f *fence) open(verb, name string, op func() (vfs.File, error)) (vfs.File, error) {
 	var file vfs.File
-	err := f.do(verb, name, func() (err error) {
+	err := f.room(verb, name, func() (err error) {
 		file, err = op()
 		return err
 	})
@@ -116,13 +125,13 @@ func (f *fence) OpenDir(name string) (vfs.File, error) {
 
 // Rename implements vfs.FS.
 func (f *fence) Rename(from, to string) error {
-	_ = f.do("rename", to, func() error { return f.FS.Rename(from, to) })
+	_ = f.room("rename", to, func() error { return f.FS.Rename(from, to) })
 	return nil
 }
 
 // Link implements vfs.FS.
 func (f *fence) Link(from, to string) error {
-	_ = f.do("link", to, func() error { return f.FS.Link(from, to) })
+	_ = f.room("link", to, func() error { return f.FS.Link(from, to) })
 	return nil
 }
 
@@ -155,7 +164,12 @@ type fenceFile struct {
 }
 
 func (f *fenceFile) do(verb string, op func() error) error {
-	if err := f.fence.do(verb, f.name, op); err != nil && f.table {
+	return f.tell(f.fence.do(verb, f.name, op))
+}
+
+// tell is what Pebble learns of err.
+func (f *fenceFile) tell(err error) error {
+	if f.table {
 		return err
 	}
 	return nil
@@ -163,17 +177,24 @@ func (f *fenceFile) do(verb string, op func() error) error {
 
 // Write implements vfs.File.
 func (f *fenceFile) Write(p []byte) (n int, err error) {
-	err = f.do("write", func() error { _, err := f.File.Write(p); return err })
-	if err != nil {
-		return 0, err
-	}
-	return len(p), nil
+	return f.write(p, func(done int) (int, error) { return f.File.Write(p[done:]) })
 }
 
 // WriteAt implements vfs.File.
 func (f *fenceFile) WriteAt(p []byte, off int64) (n int, err error) {
-	err = f.do("write", func() error { _, err := f.File.WriteAt(p, off); return err })
-	if err != nil {
+	return f.write(p, func(done int) (int, error) { return f.File.WriteAt(p[done:], off+int64(done)) })
+}
+
+// write writes p with rest, which writes all but the first done bytes: those that
+// found room before.
+func (f *fenceFile) write(p []byte, rest func(done int) (int, error)) (int, error) {
+	done := 0
+	err := f.fence.room("write", f.name, func() error {
+		n, err := rest(done)
+		done += n
+		return err
+	})
+	if err := f.tell(err); err != nil {
 		return 0, err
 	}
 	return len(p), nil

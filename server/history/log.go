@@ -145,7 +145,7 @@ func (r *room) Append(line Line) error {
 	switch {
 	case r.closed:
 		return ErrClosed
-	case d.full:
+	case d.space.short():
 		if now := time.Now(); now.Sub(d.asked) >= spaceEvery {
 			d.asked = now
 			d.signal()

@@ -27,6 +27,8 @@ func (d *disk) open() (err error) {
 			d.lock.Close()
 		}
 	}()
+	// What the disk is short of now may be what opening needs.
+	_ = d.fence.FS.Remove(d.space.path())
 	if err := checkEngineVersion(d.fence.FS, d.dir); err != nil {
 		return err
 	}
@@ -167,7 +169,7 @@ func openError(dir string, err error) error {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("open history %s: %w: %w; check its owner, and that the file system is not mounted read-only",
 			dir, ErrReadOnly, err)
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case noRoom(err):
 		return fmt.Errorf("open history %s: %w: %w; free some space, or choose another disk", dir, ErrFull, err)
 	case errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf(format, dir, err, "it, or a name above it, is a file; choose another directory")

@@ -45,6 +45,9 @@ func (d *disk) do(ctx context.Context, add func(*pebble.Batch) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if d.space.stuck() {
+		return ErrFull
+	}
 	j := &job{add: add, done: make(chan struct{})}
 	d.mu.Lock()
 	err := d.usable()

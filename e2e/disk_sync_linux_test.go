@@ -204,6 +204,7 @@ func TestDiskClientSyncFails(t *testing.T) {
 			}
 			first := notTaken(t, p)
 			p.err.await(t, "input/output error")
+			p.err.await(t, "may not have been taken")
 			for _, l := range w.log("general") {
 				if i := slices.Index(lines, l.Text); i+1 >= first {
 					t.Errorf("line %d was sent, and %d and what follows it not taken", i+1, first)

@@ -106,6 +106,10 @@ var (
 	ErrOutboxFull = errors.New("session: outbox full")
 	// ErrClosed means that the session was closed or is draining.
 	ErrClosed = errors.New("session: closed")
+	// ErrDisk ends a session whose state file can't be written. Of lines that Send
+	// did not take for it nobody knows whether they are on disk: the next session
+	// may find and send them.
+	ErrDisk = errors.New("session: disk failed")
 	// ErrUnsent means that a session ended with lines that are not acknowledged.
 	// They are kept, and go out when a session of the same name is opened again.
 	ErrUnsent = errors.New("session: lines left unsent")

@@ -53,9 +53,6 @@ type refusal struct {
 
 const tidyDelay = 200 * time.Millisecond
 
-// errDisk ends a keeper: after a failed sync nobody knows what is on disk.
-var errDisk = errors.New("state file can't be written")
-
 func newKeeper(s *slot, out *outbox, opts *Options) *keeper {
 	k := &keeper{
 		slot: s, out: out, source: randomID(12),
@@ -169,18 +166,22 @@ func (k *keeper) store(batch []*request) error {
 	k.mu.Unlock()
 	var err error
 	if noted || len(lines) > 0 {
-		err = k.slot.db.Update(func(tx *bbolt.Tx) (err error) {
-			for i := range lines {
-				if lines[i].key, err = putLine(tx, lines[i]); err != nil {
-					return err
+		err = guard(func() error { // damage in what only a write reads
+			return k.slot.db.Update(func(tx *bbolt.Tx) (err error) {
+				for i := range lines {
+					if lines[i].key, err = putLine(tx, lines[i]); err != nil {
+						return err
+					}
 				}
-			}
-			return writeNotes(tx, acked, aside, at)
+				return writeNotes(tx, acked, aside, at)
+			})
 		})
 	}
 	if err != nil {
 		k.note(func() { k.acked, k.aside = append(acked, k.acked...), append(aside, k.aside...) })
-		err = fmt.Errorf("write state file %s: %w", k.slot.path, err)
+		if err = fmt.Errorf("write state file %s: %w", k.slot.path, err); !full(err) {
+			err = fmt.Errorf("%w: %w", ErrDisk, err)
+		}
 	} else {
 		k.last += uint64(len(lines))
 		k.out.add(lines)
@@ -191,10 +192,10 @@ func (k *keeper) store(batch []*request) error {
 		}
 		close(r.done)
 	}
-	if err == nil || full(err) {
+	if !errors.Is(err, ErrDisk) {
 		return nil
 	}
-	return fmt.Errorf("%w: %w", errDisk, err)
+	return err
 }
 
 // number makes lines of the requests for which there is room.
@@ -221,7 +222,7 @@ func (k *keeper) number(batch []*request) (lines []Line) {
 // then the file is as it was.
 func full(err error) bool {
 	var failed *fs.PathError
-	return errors.As(err, &failed) && failed.Op == "write" &&
+	return errors.As(err, &failed) && (failed.Op == "write" || failed.Op == "truncate") &&
 		(errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG))
 }
 

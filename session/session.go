@@ -135,7 +135,8 @@ func start(o Options, at server, key string, slot *slot, state slotState) *Sessi
 // nil they are on disk and will be delivered once, however long that takes. It
 // never waits for the network. It returns the first line's ID; the others' numbers
 // follow it. If a line is not fit to be sent, the error is a *TextError and none is
-// taken. If the outbox has no room for all, none is taken: ErrOutboxFull.
+// taken. If the outbox has no room for all, none is taken: ErrOutboxFull. After ErrDisk
+// nobody knows whether they were.
 func (s *Session) Send(lines ...string) (ID, error) { return s.send("", lines) }
 
 // SendWait is Send, but waits for room in the outbox until ctx or the session ends.

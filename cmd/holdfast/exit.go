@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -110,5 +111,12 @@ func describe(err error) string {
 	case errors.Is(err, transport.ErrPeerDead):
 		return "nothing heard from the server"
 	}
-	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "session: "), "\nsession: ", "; ")
+	var said []string // each thing once, though several may have met it
+	for l := range strings.SplitSeq(err.Error(), "\n") {
+		l = strings.TrimPrefix(l, "session: ")
+		if !slices.ContainsFunc(said, func(s string) bool { return strings.Contains(s, l) }) {
+			said = append(said, l)
+		}
+	}
+	return strings.Join(said, "; ")
 }

@@ -156,7 +156,11 @@ func (w *sender) put(ctx context.Context, batch []inputLine) error {
 		texts = append(texts, l.text)
 	}
 	if _, err := w.s.SendWait(ctx, texts...); err != nil {
-		return fmt.Errorf("line %d and what follows it were not taken: %w", batch[0].number, err)
+		not := "were not taken"
+		if errors.Is(err, session.ErrDisk) {
+			not = "may not have been taken: see what comes with the next join or send before you repeat them"
+		}
+		return fmt.Errorf("line %d and what follows it %s: %w", batch[0].number, not, err)
 	}
 	return nil
 }

@@ -48,10 +48,10 @@ func (r *guest) stay(role func(r *guest)) {
 func (r *guest) dial() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	conn, err := transport.Dial(ctx, "ws://server/chat/"+room+"/"+r.name, &transport.Options{
+	var err error
+	r.conn, err = transport.Dial(ctx, "ws://server/chat/"+room+"/"+r.name, &transport.Options{
 		Subprotocol: wire.Subprotocol, HTTPClient: r.sim.net.Client(r.name), ReadLimit: wire.MaxToClient,
 	})
-	r.conn = conn
 	return err == nil
 }
 
@@ -176,10 +176,13 @@ func (r *guest) stammers() {
 
 // steals wants somebody's name.
 func (r *guest) steals() {
-	r.conn.Close(transport.CloseNormal, "")
-	r.name = r.sim.clients[0].name
-	if r.dial() && r.hello(0) {
-		r.ends(wire.NameTaken)
+	thief := &guest{sim: r.sim, name: r.sim.clients[0].name, device: r.device, key: r.key}
+	if !thief.dial() {
+		return
+	}
+	defer thief.conn.Close(transport.CloseNormal, "")
+	if thief.hello(0) {
+		thief.ends(wire.NameTaken)
 	}
 }
 

@@ -113,7 +113,7 @@ func newSim(t *testing.T, seed uint64, dir string, met *reach) *sim {
 	s.net = netsim.New(seed, &netsim.Options{Latency: latency, OnLink: s.dialled})
 	s.server.start(s, seed)
 	names := []string{"ana", "ben", "cem", "dia", "eva"}
-	if seed%20 == 0 { // a crowd
+	if seed%100 == 0 { // a crowd
 		for i := range 20 {
 			names = append(names, fmt.Sprint("guest", i))
 		}

@@ -23,6 +23,7 @@ var scenarios = []struct {
 	{"black hole", "--heartbeat 300ms --dead-after 900ms", func(l *landscape) int { return hole(l, true, true) }},
 	{"reorder and double", "--heartbeat 300ms --dead-after 10s", reorder},
 	{"roaming", "--heartbeat 300ms --dead-after 900ms", roam},
+	{"roaming of who only reads", "", listenAndRoam},
 
 	{"black hole up", "--heartbeat 300ms --dead-after 900ms", func(l *landscape) int { return hole(l, true, false) }},
 	{"black hole down", "--heartbeat 300ms --dead-after 900ms", func(l *landscape) int { return hole(l, false, true) }},
@@ -187,6 +188,24 @@ func roam(l *landscape) int {
 		l.t.Logf("redialled after %v, level %v later", redialled, l.level())
 	}
 	return moves
+}
+
+// listenAndRoam moves cem, who says nothing, so that no ack is missing: with the
+// heartbeat alone it would take 15 s at least to notice that the address is another.
+func listenAndRoam(l *landscape) int {
+	ana, _, cem := l.inhabit()
+	if err := cem.wire.Move(); err != nil {
+		l.t.Fatal(err)
+	}
+	began := time.Now()
+	l.say(ana, "where are you?")
+	l.wait("cem redials", 20*time.Millisecond, func() bool { return l.dials(cem) >= 2 })
+	took := time.Since(began)
+	if took > 14*time.Second {
+		l.t.Errorf("it took %v", took)
+	}
+	l.t.Logf("redialled after %v, level %v later", took, l.level())
+	return 1
 }
 
 // bigVanish is a hole for large packets only, as behind a tunnel whose routers do not

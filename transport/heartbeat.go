@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"math/rand/v2"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,7 @@ type heartbeat struct {
 	nextPing time.Duration
 	due      time.Duration // when this tick should come
 	woke     time.Duration // when a tick last came much too late; zero if never
+	from     netip.Addr    // where a dialled Conn goes out from; invalid if unknown, or known to be gone
 	clocks   clocks
 }
 
@@ -69,6 +71,9 @@ func (h *heartbeat) start(c *Conn, dialled bool, seen *signs) {
 	h.seen.note()
 	h.clocks = newClocks()
 	h.nextPing = sinceEpoch() + firstPhase(c.opts.Heartbeat)
+	if dialled {
+		h.from = ownAddr(c.raw)
+	}
 	h.turn <- struct{}{}
 	h.timer = time.AfterFunc(h.wait(), h.tick)
 	<-h.turn
@@ -96,6 +101,11 @@ func (h *heartbeat) tick() {
 	}
 	if h.dialled && h.clocks.slept() {
 		h.conn.opts.Logger.Debug("woke from sleep")
+		h.conn.Probe()
+	}
+	if h.from.IsValid() && !lookAround()[h.from] {
+		h.conn.opts.Logger.Debug("address is gone", "address", h.from)
+		h.from = netip.Addr{} // once is enough
 		h.conn.Probe()
 	}
 	t, d := h.timing.Load(), h.doubt.Load()

@@ -71,14 +71,15 @@ func lend(conn *Conn, yield func(*Conn, error) bool) (more bool) {
 	return yield(conn, nil)
 }
 
-// pause waits for delay, or for wake, or for a machine that was asleep to wake: its
-// network is new, and the timer stood still meanwhile.
+// pause waits for delay, or for wake, or for another network: this machine has other
+// addresses, or was asleep, when the timer stood still too.
 func pause(ctx context.Context, delay time.Duration, started time.Time, wake <-chan struct{}, watch clocks) {
 	due := time.Now().Add(delay)
 	end := time.NewTimer(delay)
 	defer end.Stop()
 	look := time.NewTicker(sleepCheck)
 	defer look.Stop()
+	before := lookAround()
 	for {
 		select {
 		case <-ctx.Done():
@@ -88,9 +89,10 @@ func pause(ctx context.Context, delay time.Duration, started time.Time, wake <-c
 		case <-wake:
 			wake = nil // one nudge is enough
 		case <-look.C:
-			if !watch.slept() {
+			if !watch.slept() && !before.changed() {
 				continue
 			}
+			before = lookAround()
 		}
 		if soon := started.Add(minNudged); soon.Before(due) { // never later than planned
 			end.Reset(time.Until(soon))

@@ -44,11 +44,13 @@ func TestSim(t *testing.T) {
 				if *simFailfast && failed.Load() {
 					return
 				}
+				defer func() { // a bubble that fails ends the test
+					if t.Failed() {
+						failed.Store(true)
+						t.Logf("again: go test ./e2e -run '^TestSim$' -sim.seed %d -sim.hours %v", seed, hours)
+					}
+				}()
 				simulate(t, seed, hours, met)
-				if t.Failed() {
-					failed.Store(true)
-					t.Logf("again: go test ./e2e -run '^TestSim$' -sim.seed %d -sim.hours %v", seed, hours)
-				}
 			})
 		}
 		for seed := first; seed < first+n; seed++ {

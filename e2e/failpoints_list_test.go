@@ -1,0 +1,131 @@
+package e2e
+
+import "holdfast/e2e/overlay"
+
+// failpoint is a place in the program where TestFailpoints kills it.
+type failpoint struct {
+	name string
+	when passing
+	edit overlay.Edit
+}
+
+// passing says when a process comes by.
+type passing int
+
+const (
+	often   passing = iota // again and again, while lines come and go
+	starts                 // once each time it starts, or in a room or connection that begins
+	firstly                // only when nothing is on disk yet
+	later                  // only when something is: lines to trim, lines of another slot
+	ends                   // when it is asked to end
+)
+
+// above puts a failpoint in front of a text in file, below puts it behind.
+func above(name string, when passing, file, text string) failpoint {
+	return failpoint{name, when, overlay.Before(file, text, call(name))}
+}
+
+func below(name string, when passing, file, text string) failpoint {
+	return failpoint{name, when, overlay.After(file, text, "; "+call(name))}
+}
+
+func call(name string) string { return `failpoint("` + name + `"); ` }
+
+// serverFailpoints lie between any two steps of the server's of which one changes the
+// disk or tells somebody.
+var serverFailpoints = []failpoint{
+	above("open/directory", starts, "server/history/open.go", `d.lock, err = pebble.LockDirectory(`),
+	above("open/locked", starts, "server/history/open.go", `if err := checkEngineVersion(d.fence.FS, d.dir); err != nil {`),
+	above("open/engine", starts, "server/history/open.go", `err = d.checkVersion()`),
+	above("open/version", firstly, "server/history/open.go", `err := d.db.Set(versionKey(),`),
+	below("open/versioned", firstly, "server/history/open.go", `err := d.db.Set(versionKey(), []byte{formatVersion}, pebble.Sync)`),
+
+	above("room/loaded", starts, "server/history/log.go", `r.head, r.last, r.spans = head, head,`),
+	above("claim/begin", starts, "server/history/claims.go", `ok, err := d.writeClaim(`),
+	above("claim/written", starts, "server/history/claims.go", `err = d.db.LogData(nil, pebble.Sync)`),
+	below("claim/synced", starts, "server/history/claims.go", `err = d.db.LogData(nil, pebble.Sync)`),
+	above("hello/claimed", starts, "server/peer.go", `p.sources = make(map[string]*source,`),
+	above("hello/enrolling", starts, "server/peer.go", `old, err := p.enroll(h, w)`),
+	below("hello/enrolled", starts, "server/peer.go", `p.out.push(w)`),
+
+	above("take/new", often, "server/room.go", `if err := r.log.Append(l); err != nil {`),
+	below("take/queued", often, "server/history/log.go", "digest: r.last.digest,\n\t})"),
+	below("take/marked", often, "server/room.go", `s.mark = f.N`),
+	above("commit/begin", often, "server/history/commit.go", `batch := d.db.NewBatch()`),
+	above("commit/epoch", starts, "server/history/commit.go", `value = appendEpoch(value[:0], d.epoch)`),
+	above("commit/marked", often, "server/history/commit.go", `if line.Kind == KindVoid {`),
+	above("commit/prepared", often, "server/history/commit.go", `err = batch.Commit(pebble.Sync)`),
+	above("commit/synced", often, "server/history/commit.go", `_ = batch.Close()`),
+	below("commit/visible", often, "server/history/commit.go", `sinks := d.publish(items)`),
+	below("commit/told", often, "server/history/commit.go", `s.room.sink(s.lines)`),
+	above("publish/begin", often, "server/room.go", `r.tail.add(lines)`),
+	below("publish/ack-queued", often, "server/room.go", `s.peer.out.ack(e.Source, e.N)`),
+	above("publish/settled", often, "server/room.go", `p.out.wake()`),
+	below("publish/one-woken", often, "server/room.go", `p.out.wake()`),
+	above("write/ack", often, "server/out.go", `if !p.write(&acks[i]) {`),
+	below("write/acked", often, "server/out.go", "if !p.write(&acks[i]) {\n\t\t\treturn false, false\n\t\t}"),
+	above("write/lines", often, "server/peer.go", `ok = p.conn.Write(eventsFrame(`),
+	above("write/shown", often, "server/peer.go", `p.seq, p.cursor = last.Seq, last.Cursor`),
+
+	above("trim/found", later, "server/history/trim.go", `err = d.do(ctx, func(batch *pebble.Batch) error { return d.dropLines(`),
+	above("trim/edge-told", later, "server/history/trim.go", `if kept := spansFrom(spans, edge.seq); len(kept) > 0`),
+	below("trim/done", later, "server/history/trim.go", `return d.dropLines(batch, name, edge) })`),
+
+	above("drain/begin", ends, "server/server.go", `rooms := s.hub.open()`),
+	above("drain/stored", ends, "server/server.go", `peers := s.newcomers()`),
+	above("drain/said", ends, "server/server.go", `s.hub.empty()`),
+	above("drain/left", ends, "server/server.go", `close(s.empty)`),
+	above("close/idle", ends, "server/history/disk.go", `err := d.db.Close()`),
+	above("close/engine", ends, "server/history/disk.go", `if lockErr := d.lock.Close(); err == nil {`),
+}
+
+// clientFailpoints are the like for a client.
+var clientFailpoints = []failpoint{
+	above("dir/made", firstly, "session/identity.go", `return syncDir(parent)`),
+	above("identity/made", firstly, "session/identity.go", `_, err = tmp.WriteString(`),
+	above("identity/written", firstly, "session/identity.go", `err = os.Link(tmp.Name(), path)`),
+	above("identity/linked", firstly, "session/identity.go", `return syncDir(dir)`),
+
+	above("slot/open", starts, "session/slot.go", `if err = s.prepare(); err == nil {`),
+	above("slot/empty", firstly, "session/slot.go", `return s.db.Update(func(tx *bbolt.Tx) error {`),
+	above("slot/prepared", starts, "session/slot.go", `_, err = s.load()`),
+	above("slot/chosen", starts, "session/slot.go", `if err := syncDir(dir); err != nil { // whoever`),
+	above("slot/synced", starts, "session/slot.go", `for _, other := range free {`),
+	above("adopt/begin", later, "session/slot.go", `have := map[ID]bool{}`),
+	above("adopt/copied", later, "session/slot.go", `return other.db.Update(`),
+	below("adopt/done", later, "session/slot.go", "fmt.Errorf(\"take over unsent lines: %w\", err), s.db.Close())\n\t\t}"),
+
+	above("store/begin", often, "session/keeper.go", `lines := k.number(batch)`),
+	above("store/lines-put", often, "session/keeper.go", `return writeNotes(tx, acked, aside, at)`),
+	above("store/acked-removed", often, "session/keeper.go", `if at == (point{}) {`),
+	above("store/cursor-put", often, "session/keeper.go", `return tx.Bucket(metaBucket).Put(pointKey,`),
+	above("store/committed", often, "session/keeper.go", `k.last += uint64(len(lines))`),
+	below("store/may-go-out", often, "session/keeper.go", `k.out.add(lines)`),
+	below("store/answered", often, "session/keeper.go", `close(r.done)`),
+
+	above("hello/begin", starts, "session/link.go", `if err := l.conn.Write(wire.Encode(hello)); err != nil {`),
+	above("hello/written", starts, "session/link.go", `l.greeted.Store(true)`),
+	above("hello/welcome", starts, "session/link.go", `first, history := !s.begun, s.backlog() != 0`),
+	below("hello/cursor-noted", firstly, "session/link.go", `s.keeper.notePoint(next)`),
+	above("hello/done", starts, "session/link.go", `s.out.connected(max(`),
+
+	above("send/line", often, "session/link.go", `if l.conn.Write(wire.Encode(f)) != nil {`),
+	below("send/written", often, "session/link.go", "if l.conn.Write(wire.Encode(f)) != nil {\n\t\t\t\treturn\n\t\t\t}"),
+	above("ack/out-of-outbox", often, "session/link.go", `s.noteBase(source, n)`),
+	above("ack/based", often, "session/link.go", `s.keeper.noteAcked(lines)`),
+	below("ack/noted", often, "session/link.go", `s.keeper.noteAcked(lines)`),
+	below("ack/receipt", often, "session/link.go", `s.feed.push(item{Event: Receipt{ID: line.ID}}, nil)`),
+
+	above("events/line", often, "session/link.go", `if err := l.logged(m, point{f.After, e.Seq}); err != nil {`),
+	above("events/queued", often, "session/link.go", `s.got.seq = e.Seq`),
+	above("events/batch", often, "session/link.go", `return l.reached(s.got)`),
+	above("consume/line", often, "session/session.go", `more := e == nil || yield(e)`),
+	above("consume/shown", often, "session/session.go", `s.take(it)`),
+	below("consume/noted", often, "session/session.go", `s.keeper.notePoint(it.at)`),
+
+	above("leave/bye", ends, "session/link.go", `_ = l.conn.Write(wire.Encode(&wire.Bye{}))`),
+	above("leave/said", ends, "session/link.go", `if !late.Stop() {`),
+	above("close/left", ends, "session/session.go", `if p := s.feed.stop(); p != (point{}) {`),
+	above("close/noted", ends, "session/session.go", `err := s.keeper.close()`),
+	above("close/done", ends, "session/session.go", `if n, _ := s.out.size(); n > 0 {`),
+}

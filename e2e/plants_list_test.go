@@ -1,0 +1,208 @@
+package e2e
+
+import "holdfast/e2e/overlay"
+
+// plants are bugs that this program could have, each with the cheapest test that catches
+// it.
+var plants = []plant{
+	// What is on the server's disk.
+	{"ack before fsync", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("server/history/commit.go", `batch.Commit(pebble.Sync)`, `batch.Commit(pebble.NoSync)`),
+	}},
+	{"ack before append", simulation("0.25"), []overlay.Edit{
+		overlay.Before("server/room.go", `if err := r.log.Append(l); err != nil {`, `p.out.ack(f.Source, f.N); `),
+	}},
+	{"broadcast before fsync", simulation("0.25"), []overlay.Edit{
+		overlay.Before("server/history/commit.go", `err = batch.Commit(pebble.Sync)`,
+			`for _, it := range items { e := it.entry; e.Source = "early"; it.room.sink([]Entry{e}) }; `),
+	}},
+	{"marks are not stored", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("server/history/commit.go", `value = appendMark(value[:0], line.N, line.At)`, `value = appendMark(value[:0], 0, line.At)`),
+	}},
+	{"a claim is not synced", by("e2e", "TestClaimOutlivesPowerCut"), []overlay.Edit{
+		overlay.Replace("server/history/claims.go", `err = d.db.LogData(nil, pebble.Sync)`, ``),
+	}},
+	{"epoch not bumped", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("server/history/cursor.go", `return binary.BigEndian.Uint64(b[:])`, `return 1`),
+	}},
+	{"diverged past not noticed", by("server/history", "TestRestoredCopy"), []overlay.Edit{
+		overlay.Replace("server/history/cursor.go", `if here == c.digest {`, `if here == c.digest || true {`),
+	}},
+	{"expired cursor goes on in silence", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("server/history/cursor.go", `Missed: between(from, p.head.seq), Lost: between(c.seq, from),`, `Missed: between(from, p.head.seq), Resumed: true,`),
+	}},
+	{"store goes on after a failed sync", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("server/history/fence.go", `		f.trip(err)
+		return err
+	}
+	return nil`, `		return nil
+	}
+	return nil`),
+	}},
+
+	// Exactly once, in order.
+	{"no dedup", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("server/room.go", `if f.N <= s.mark {`, `if f.N < 1 {`),
+	}},
+	{"gap accepted", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("server/room.go", `if f.N > s.mark+1 {`, `if f.N < 1 {`),
+	}},
+	{"base ignored", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("server/room.go", `if base <= s.mark {`, `if base <= s.mark || true {`),
+	}},
+	{"no barrier between sources", by("session", "TestBarrierBetweenSources"), []overlay.Edit{
+		overlay.Replace("session/outbox.go", ` || o.lines[o.sent].ID.Source != o.lines[0].ID.Source {`, ` {`),
+	}},
+	{"source reused by the next process", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("session/keeper.go", `source: randomID(12),`, `source: "source",`),
+	}},
+	{"fencing of the old connection removed", by("server", "TestTakeoverOfAStuckOne"), []overlay.Edit{
+		overlay.Replace("server/room.go", `if p.gone || r.draining {`, `if r.draining {`),
+	}},
+	{"reversed resend", simulation("0.25"), []overlay.Edit{
+		overlay.Before("session/outbox.go", `o.sent, o.window, o.hold = 0, window, time.Time{}`, `slices.Reverse(o.lines); `),
+	}},
+	{"resume drops its buffer", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("session/outbox.go", `o.sent, o.window, o.hold = 0, window, time.Time{}`, `o.window, o.hold = window, time.Time{}`),
+	}},
+	{"mark does not move with a line that was taken", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("server/room.go", `	s.mark = f.N
+`, ``),
+	}},
+	{"one mark for all sources", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("server/peer.go", `s, err := p.room.source(sourceID{p.user, b.Source})`, `s, err := p.room.source(sourceID{p.user, "s"})`),
+	}},
+	{"ack goes one line too far", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("server/room.go", `s.peer.out.ack(e.Source, e.N)`, `s.peer.out.ack(e.Source, e.N+1)`),
+	}},
+	{"what was sent counts as acknowledged", simulation("0.25"), []overlay.Edit{
+		overlay.After("session/link.go", "if l.conn.Write(wire.Encode(f)) != nil {\n\t\t\t\treturn\n\t\t\t}", `; s.keeper.noteAcked(s.out.ack(f.Source, f.N))`),
+	}},
+
+	// What readers are shown.
+	{"live only", simulation("0.25"), []overlay.Edit{
+		overlay.After("server/peer.go", `p.seq, p.cursor = start.Seq, start.Cursor`, `; p.seq += uint64(start.Missed)`),
+	}},
+	{"resume one line too late", simulation("0.25"), []overlay.Edit{
+		overlay.After("server/peer.go", `p.seq, p.cursor = start.Seq, start.Cursor`, `; p.seq++`),
+	}},
+	{"resume one line too early", by("server", "TestReplay"), []overlay.Edit{
+		overlay.After("server/peer.go", `p.seq, p.cursor = start.Seq, start.Cursor`, `; p.seq = max(p.seq, 1) - 1`),
+	}},
+	{"batch that does not follow is shown", by("session", "TestBatchThatDoesNotFollow"), []overlay.Edit{
+		overlay.Replace("session/link.go", `if f.After != s.got.cursor {`, `if false {`),
+	}},
+	{"lines of a batch cut short are shown again", by("session", "TestLostInTheMiddleOfABatch"), []overlay.Edit{
+		overlay.Replace("session/link.go", `if e.Seq <= s.got.seq {`, `if false {`),
+	}},
+	{"lost wake-up", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("server/out.go", `		o.again = true
+`, ``),
+	}},
+	{"writer rests although there is more", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("server/peer.go", `	return false, ok
+}
+
+func eventsFrame`, `	return true, ok
+}
+
+func eventsFrame`),
+	}},
+	{"trimmed lines are skipped in silence", by("server", "TestTrimOvertakesReader"), []overlay.Edit{
+		overlay.Replace("server/out.go", `if len(entries) == 0 || entries[0].Seq != p.seq+1 {`, `if false {`),
+	}},
+	{"lines under way are shown by a replay", by("server/history", "TestInFlight"), []overlay.Edit{
+		overlay.Replace("server/history/read.go", `lines, _, err := r.scan(p, after+1, p.head.seq, limit,`, `lines, _, err := r.scan(p, after+1, p.head.seq+99, limit,`),
+	}},
+	{"retention drops one line too many", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("server/history/trim.go", `lineKey(nil, name, edge.seq+1), nil)`, `lineKey(nil, name, edge.seq+2), nil)`),
+	}},
+	{"every second line is skipped", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("session/link.go", `		s.got.seq = e.Seq
+`, `		s.got.seq = e.Seq + 1
+`),
+	}},
+
+	// What is on the client's disk.
+	{"volatile outbox", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("session/keeper.go", `if lines[i].key, err = putLine(tx, lines[i]); err != nil {`, `if lines[i].key = 1; err != nil {`),
+	}},
+	{"acknowledged lines stay in the outbox's file", withBinary("TestSendsShareASlot"), []overlay.Edit{
+		overlay.Replace("session/keeper.go", `if err := tx.Bucket(outboxBucket).Delete(be(l.key)); err != nil {`, `if l.key == 0 {
+			var err error`),
+	}},
+	{"cursor moves to the end of a batch at its first line", by("session", "TestStopInTheMiddleOfABatch"), []overlay.Edit{
+		overlay.Replace("session/link.go", `point{f.After, e.Seq}`, `point{f.Cursor, e.Seq}`),
+	}},
+	{"cursor forgotten", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("session/slot.go", `if p := meta.Get(pointKey); len(p) >= 8 {`, `if p := meta.Get(pointKey); false {`),
+	}},
+	{"adoption drops lines", by("session", "TestSlotsAreLockedAndTakenOver"), []overlay.Edit{
+		overlay.Replace("session/slot.go", `if have[l.ID] {`, `if have[l.ID] || l.ID.N > 0 {`),
+	}},
+	{"fresh session moves the cursor", withBinary("TestSendsShareASlot"), []overlay.Edit{
+		overlay.Replace("session/link.go", `old: p.seq < l.s.at0 || l.s.opts.Fresh})`, `old: p.seq < l.s.at0})`),
+	}},
+
+	// Life and death of connections.
+	{"client never pings", by("transport", "TestClientPingsOnItsClock"), []overlay.Edit{
+		overlay.Before("transport/heartbeat.go", `h.ping(t.deadAfter)`, `if h.dialled { h.timer.Reset(h.wait()); return }; `),
+	}},
+	{"server never reaps", by("transport", "TestBlackHole"), []overlay.Edit{
+		overlay.Before("transport/heartbeat.go", `h.conn.fail(ErrPeerDead)`, `if !h.dialled { return }; `),
+	}},
+	{"what is written proves the peer alive", by("transport", "TestWritesProveNothing"), []overlay.Edit{
+		overlay.After("transport/conn.go", `	c.writeTimer.Reset(c.opts.MessageTimeout)`, `; c.beat.seen.note()`),
+	}},
+	{"backoff not capped", by("transport", "TestFullJitter"), []overlay.Edit{
+		overlay.Replace("transport/options.go", `WithMaxInterval(7500*time.Millisecond)`, `WithMaxInterval(7500*time.Hour)`),
+	}},
+	{"backoff falls back after a bare handshake", by("session", "TestWelcomeThenDropBacksOff"), []overlay.Edit{
+		overlay.Replace("transport/redial.go", `if conn.proven.Load() || conn`, `if conn != nil || conn`),
+	}},
+	{"redialling hammers after a while", by("e2e", "TestBackoffForDays"), []overlay.Edit{
+		overlay.Replace("transport/options.go", `backoff.WithMaxElapsedTime(0),`, `backoff.WithMaxElapsedTime(15*time.Minute),`),
+	}},
+	{"redialling gives up", by("transport", "TestNeverGivesUp"), []overlay.Edit{
+		overlay.Replace("transport/redial.go", `for attempt := 1; ctx.Err() == nil; attempt++ {`, `for attempt := 1; ctx.Err() == nil && attempt < 1000; attempt++ {`),
+	}},
+	{"end of stream ends a message", by("transport", "TestPeerEnds"), []overlay.Edit{
+		overlay.Replace("transport/dial.go", `return n, noEOF(err)`, `return n, err`),
+	}},
+
+	// Users and their names.
+	{"takeover leaves the old connection open", by("server", "TestTakeover"), []overlay.Edit{
+		overlay.Replace("server/peer.go", `old.drop(wire.Superseded, 0)`, ``),
+	}},
+	{"linger ends at once", by("server", "TestSilentPeerIsReapedAndLingers"), []overlay.Edit{
+		overlay.Replace("server/member.go", `if left || r.draining ||`, `if true || left || r.draining ||`),
+	}},
+	{"presence never cleared", by("server", "TestLeavingAtOnce"), []overlay.Edit{
+		overlay.Replace("server/member.go", `delete(r.members, m.user)`, ``),
+	}},
+	{"a name can be stolen", by("server/history", "TestClaims"), []overlay.Edit{
+		overlay.Replace("server/history/claims.go", `if found && held.key != key && held.holds(now, ttl) {`, `if false {`),
+	}},
+	{"refusal in silence", by("server", "TestRefused"), []overlay.Edit{
+		overlay.Replace("server/room.go", `s.peer.out.push(refusal(e.Source, e.N, e.Text))`, ``),
+	}},
+	{"an ack hides a refusal", by("server", "TestLostRefusal"), []overlay.Edit{
+		overlay.Replace("server/room.go", `return min(s.durable, s.voids[i].n-1)`, `return s.durable`),
+	}},
+
+	// One for all.
+	{"slow reader stops the others", by("server", "TestStuckReaderIsCut"), []overlay.Edit{
+		overlay.After("server/room.go", `	log  history.Log`, `; turn chan struct{}`),
+		overlay.After("server/room.go", `drained: make(chan struct{}),`, ` turn: make(chan struct{}, 1),`),
+		overlay.Before("server/peer.go", `ok = p.conn.Write(eventsFrame(`, `p.room.turn <- struct{}{}; `),
+		overlay.Before("server/peer.go", `p.seq, p.cursor = last.Seq, last.Cursor`, `<-p.room.turn; `),
+	}},
+	{"drain does not wait for the disk", by("server", "TestShutdown"), []overlay.Edit{
+		overlay.Replace("server/server.go", `		case <-r.drained:
+		case <-s.cut:`, `		case <-r.drained:
+		default:`),
+	}},
+	{"room closes under lines on their way", by("server", "TestLinesKeepARoomOpen"), []overlay.Edit{
+		overlay.Replace("server/room.go", `if r.onWay++; r.onWay == 1 {`, `if r.onWay++; false {`),
+	}},
+}

@@ -11,7 +11,8 @@ import (
 // A cursor is written as a format digit, then 24 bytes in URL-safe base64 that
 // needs no padding: epoch, position, digest.
 //
-// Both engines keep positions without gaps. Only [between] relies on that.
+// Both engines keep positions without gaps. Only [between] and those who call
+// [missing] rely on that.
 
 // cursorFormat is the first byte of a cursor.
 const cursorFormat = '1'

@@ -98,6 +98,16 @@ func loadHead(from pebble.Reader, name string, edge point) (head point, err erro
 		return edge, iter.Error()
 	}
 	entry, d, err := readEntry(iter, nil)
+	if err != nil {
+		return head, err
+	}
+	if !iter.First() {
+		return head, iter.Error()
+	}
+	first, err := keySeq(iter.Key())
+	if err == nil && first != edge.seq+1 { // the engine may forget a whole table when its manifest is damaged
+		err = missing(edge.seq + 1)
+	}
 	return point{entry.Seq, d}, err
 }
 

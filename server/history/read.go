@@ -121,6 +121,9 @@ func (r *room) scan(p *past, from, to uint64, limit int, first, next func(*pebbl
 		if err != nil {
 			return nil, false, err
 		}
+		if n := len(lines); n > 0 && between(lines[n-1].Seq, entry.Seq) != 1 && between(entry.Seq, lines[n-1].Seq) != 1 {
+			return nil, false, missing(min(lines[n-1].Seq, entry.Seq) + 1)
+		}
 		lines = append(lines, entry)
 	}
 	return lines, false, iter.Error()

@@ -10,6 +10,9 @@ import (
 // errDamaged means that stored bytes do not have the shape they were written in.
 var errDamaged = errors.New("history: damaged record")
 
+// missing is the error for a hole in a room's log.
+func missing(seq uint64) error { return fmt.Errorf("%w: line %d is missing", errDamaged, seq) }
+
 // A line's record is the digest at the line, then its payload: time, number and
 // the four strings, each behind its length. The payload is also what the digest
 // is made of, so it must not change without a new formatVersion.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -94,16 +93,17 @@ var painted = struct {
 }{seen: map[damage]bool{}}
 
 // A store whose files were cut or changed opens, or says that it can't. What it then
-// holds is a run of what was said, under the numbers that were told; the marks fit; it
-// goes on from there; and readers who know more are told so. The run begins with the
-// first line, unless it is the manifest that was damaged: Pebble takes a bad record at
-// its end for one that was never finished, and forgets the table that it names.
+// holds is a run of what was said from the first line on, under the numbers that were
+// told; the marks fit; it goes on from there; and readers who know more are told so.
 //
 // Opening takes a millisecond, and there are not many kinds of damage to so small a
 // store: what this process has seen is not tried again.
 func FuzzRecovery(f *testing.F) {
 	for _, seed := range [][]byte{{0, 0, 0, 100, 0}, {1, 1, 0, 40, 8}, {2, 2, 0, 9, 0}, {4, 1, 0, 200, 1}, {6, 0, 1, 0, 0}, {3, 1, 2, 9, 255}} {
 		f.Add(seed)
+	}
+	for file := range byte(8) { // one is the manifest: Pebble takes a bad last record for an unfinished one
+		f.Add([]byte{file, 1, 0, 74, 0})
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		painted.Do(func() { painted.image = paintImage(t) })
@@ -137,12 +137,12 @@ func FuzzRecovery(f *testing.F) {
 			noError(t, err)
 			noError(t, w.Close())
 		}
-		recoverFrom(t, fs, painted.told, strings.HasPrefix(name, "MANIFEST"))
+		recoverFrom(t, fs, painted.told)
 	})
 }
 
 // recoverFrom opens what is left and judges it. Any error is fine, a lie is not.
-func recoverFrom(t *testing.T, fs vfs.FS, told []history.Entry, mayForget bool) {
+func recoverFrom(t *testing.T, fs vfs.FS, told []history.Entry) {
 	s, err := history.OpenDisk("h", &history.DiskOptions{FS: fs, MinFree: -1})
 	if err != nil {
 		return
@@ -156,12 +156,8 @@ func recoverFrom(t *testing.T, fs vfs.FS, told []history.Entry, mayForget bool) 
 	if err != nil {
 		return
 	}
-	forgot := 0
-	if mayForget && len(have) > 0 {
-		forgot = int(have[0].Seq) - 1
-	}
-	end := forgot + len(have)
-	if end > len(told) || !slices.Equal(have, told[forgot:end]) {
+	end := len(have)
+	if end > len(told) || !slices.Equal(have, told[:end]) {
 		t.Fatalf("of %d lines that were told, %d are shown, and they are not the first: %+v", len(told), len(have), have)
 	}
 	source, err := p.Source("ana", "s")

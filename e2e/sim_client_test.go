@@ -23,32 +23,30 @@ type client struct {
 	sim  *sim
 	name string
 	gate gate
-	lives
 
-	spoken  int           // lines of its own, to number them
-	since   time.Time     // when it was first seen online
-	errands int           // so far, to name them
-	away    *atomic.Int64 // errands that are under way
-	lines   []utterance   // those that its state knows of: not what was said after a copy that was put back
-}
-
-// lives is what changes when the program is started again.
-type lives struct {
+	// These change when the program is started again.
 	session *session.Session
-	dir     string
+	dir     string // its state
 	life    int
 	host    string        // what the network knows it by
 	killed  *atomic.Bool  // what its reader still sees, nobody saw
 	ended   chan struct{} // its reader has ended
-	copy    string        // of an earlier state; empty if none
-	said    int           // lines, when copy was made
+
+	since time.Time // when it was first seen online
+	copy  string    // of an earlier state; empty if none
+	said  int       // len(lines), when copy was made
+
+	spoken  int          // lines of its own, to number them
+	lines   []utterance  // those that its state knows of: not what was said after a copy that was put back
+	errands int          // so far, to name them
+	away    atomic.Int64 // errands that are under way
 
 	mu   sync.Mutex
 	here map[string]bool // who is in the room, as its reader was told
 }
 
 func newClient(s *sim, name string) *client {
-	c := &client{sim: s, name: name, away: new(atomic.Int64)}
+	c := &client{sim: s, name: name}
 	c.dir = c.newDir()
 	c.open(-1)
 	return c
@@ -305,85 +303,4 @@ func (c *client) end() {
 		c.sim.t.Errorf("%s: %v", c.name, err)
 	}
 	<-c.ended
-}
-
-// gate lets a reader pass, or not.
-type gate struct {
-	mu   sync.Mutex
-	shut chan struct{} // nil while it is open
-}
-
-func (g *gate) close() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.shut == nil {
-		g.shut = make(chan struct{})
-	}
-}
-
-func (g *gate) open() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.shut != nil {
-		close(g.shut)
-		g.shut = nil
-	}
-}
-
-func (g *gate) pass() {
-	g.mu.Lock()
-	shut := g.shut
-	g.mu.Unlock()
-	if shut != nil {
-		<-shut
-	}
-}
-
-// acks knows which line a receipt is for, and which lines had one.
-type acks struct {
-	mu    sync.Mutex
-	lines map[session.ID]utterance
-	acked map[string]bool
-}
-
-// utterance is a line and who said it: a client, or a second device of its.
-type utterance struct{ voice, line string }
-
-func newAcks() acks { return acks{lines: map[session.ID]utterance{}, acked: map[string]bool{}} }
-
-func (a *acks) sent(voice string, first session.ID, lines []string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for i, line := range lines {
-		a.lines[session.ID{Source: first.Source, N: first.N + uint64(i)}] = utterance{voice, line}
-	}
-}
-
-// receipt tells the oracle of an ack.
-func (s *sim) receipt(r session.Receipt) {
-	a := &s.acks
-	a.mu.Lock()
-	of, ok := a.lines[r.ID]
-	a.acked[of.line] = true
-	a.mu.Unlock()
-	if !ok || r.Err != nil {
-		s.t.Errorf("a receipt for %v %v: %v", r.ID, of, r.Err)
-		return
-	}
-	s.oracle.Acked(of.voice, of.line)
-}
-
-func (a *acks) has(line string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.acked[line]
-}
-
-// learnt notes an ack without a receipt and reports whether that is news.
-func (a *acks) learnt(line string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	news := !a.acked[line]
-	a.acked[line] = true
-	return news
 }

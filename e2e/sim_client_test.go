@@ -72,7 +72,8 @@ func (c *client) open(backlog int) {
 	}
 	c.session, c.killed, c.ended = s, new(atomic.Bool), make(chan struct{})
 	if c.life == 1 {
-		c.sim.oracle.Reader(c.name, oracle.View{})
+		trimmed := c.sim.server.keep.Lines > 0 // perhaps before its first connection
+		c.sim.oracle.Reader(c.name, oracle.View{Late: trimmed})
 	}
 	go c.read(s, c.killed, c.ended)
 }

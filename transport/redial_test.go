@@ -175,7 +175,8 @@ func TestHungDialCounts(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, n *netsim.Net) {
 		accepting(t, listen(t, n), nil)
 		n.Partition("server", true)
-		d := dialling(n, seconds(4, 10, 12, 15)...) // a dial takes 10 s
+		d := dialling(n, seconds(4, 10, 12, 15)...)
+		d.HTTPClient = n.Client("client") // dials take 10 s, and may go on beside the next
 		var waits []time.Duration
 		for _, err := range transport.Conns(t.Context(), "ws://server", &d.Options) {
 			if waits = append(waits, redial(t, err).RetryIn); len(waits) == 4 {

@@ -57,13 +57,19 @@ func (u *UI) ReadLine() (string, error) {
 // prepare makes liner fit for a prompt. liner looks whether the prompt fits
 // before it asks for the window's width, so the width it knows is that of its
 // last prompt; if that was too small, it puts the terminal into cooked mode and
-// never comes back. A new liner asks at once, so there is one after each resize.
+// never comes back. A new liner asks at once, so there is one after each resize. The
+// signal of one may come late: a prompt must not begin in a narrow window anyway.
 func (u *UI) prepare() error {
 	for {
+		resized := u.narrow()
 		select {
 		case <-u.aborted:
 			return io.EOF
 		case <-u.resized:
+			resized = true
+		default:
+		}
+		if resized {
 			if err := u.waitForWidth(); err != nil {
 				return err
 			}
@@ -71,7 +77,6 @@ func (u *UI) prepare() error {
 				return err
 			}
 			continue // the window may have changed meanwhile
-		default:
 		}
 		for _, line := range u.history.unseen(false) {
 			u.liner.AppendHistory(line)
@@ -80,18 +85,22 @@ func (u *UI) prepare() error {
 	}
 }
 
+// narrow reports whether the window has no room for a prompt. One whose size can't be
+// told is none: reading will tell why.
+func (u *UI) narrow() bool {
+	cols, _, err := term.GetSize(outFD)
+	return err == nil && cols < u.opts.PromptWidth+minSpare
+}
+
 func (u *UI) waitForWidth() error {
-	for {
-		cols, _, err := term.GetSize(outFD)
-		if err != nil || cols >= u.opts.PromptWidth+minSpare {
-			return nil // no size at all: reading will tell why
-		}
+	for u.narrow() {
 		select {
 		case <-u.resized:
 		case <-u.aborted:
 			return io.EOF
 		}
 	}
+	return nil
 }
 
 // newLiner replaces liner and the pipe it reads from. Nothing that was typed is

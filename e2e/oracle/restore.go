@@ -22,7 +22,7 @@ func (o *Oracle) Restored(log []Entry, kept int) error {
 			end = v.placeOf[kept]
 		}
 		if v.next > end {
-			v.next, v.owed = end, true
+			v.next, v.owed = end, !v.again // who goes back itself may never have known of more
 		}
 		r.from, r.events = &v.place, nil
 	}

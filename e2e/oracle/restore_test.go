@@ -58,6 +58,33 @@ func TestRestored(t *testing.T) {
 	})
 }
 
+// Who was put back too, and shown nothing since, does not know what is gone.
+func TestRestoredBoth(t *testing.T) {
+	old := log("ana:a1", "ana:a2", "ana:a3")
+	now := log("ana:a1", "ana:a2", "ana:open")
+	both := func(first, then func(o *oracle.Oracle)) func(o *oracle.Oracle) {
+		return func(o *oracle.Oracle) {
+			acked(o, "ana", "a1", "a2", "a3")
+			said(o, "ana", "open")
+			saw(o, old, 0, 1, 2)
+			first(o)
+			then(o)
+			o.Acked("ana", "open")
+			saw(o, now, 1, 2)
+		}
+	}
+	reader := func(o *oracle.Oracle) { o.Restart("ben") }
+	server := func(o *oracle.Oracle) {
+		if err := o.Restored(old, 2); err != nil {
+			t.Error(err)
+		}
+	}
+	check(t, true, []run{
+		{"reader first", both(reader, server), now, nil},
+		{"server first", both(server, reader), now, nil},
+	})
+}
+
 func TestRestoredChecks(t *testing.T) {
 	var o oracle.Oracle
 	acked(&o, "ana", "a1")

@@ -53,7 +53,7 @@ func (c *checker) follow(r *reader) *viewer {
 			v.place = place{next: anywhere}
 			clear(v.shown)
 		case restart:
-			v.again = true
+			v.again, v.owed = true, false // it may go back to before what is gone, and never know
 			clear(v.shown)
 		}
 	}

@@ -182,7 +182,7 @@ func TestHeld(t *testing.T) {
 		later := &wire.Retry{Source: id.Source, N: 1, AfterMS: 1000, Code: wire.RetryStorage}
 		for range 3 {
 			p.takes(id.Source, 1, 2)
-			p.send(&wire.Retry{Source: id.Source, N: 1, Code: wire.RetryRate}, later, &wire.Retry{Source: id.Source, N: 1, Code: wire.RetryGap})
+			p.send(later)
 		}
 		if e := await[session.Held](t, tp); e.Code != wire.RetryStorage || s.Status().Held != wire.RetryStorage {
 			t.Errorf("%+v, status %+v", e, s.Status())

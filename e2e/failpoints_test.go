@@ -27,6 +27,9 @@ var aFew = []string{"commit/synced", "store/committed", "adopt/copied"}
 // TestFailpoints kills servers and clients at every failpoint, the first time they
 // come by and a later time, and starts them again.
 func TestFailpoints(t *testing.T) {
+	if raceEnabled && *chaosRounds == 0 {
+		t.Skip("who is killed reports no race: not worth one more binary with the detector in it")
+	}
 	t.Parallel()
 	f := &failing{program: buildFailing(t), passed: filepath.Join(t.TempDir(), "passed")}
 	all := slices.Concat(serverFailpoints, clientFailpoints)

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"holdfast/e2e/faultproxy"
 )
 
 // diskPrefix begins the names of the directories below which disks are mounted; the
@@ -81,17 +79,4 @@ func needTool(t *testing.T, name string) {
 	if _, err := exec.LookPath(name); err != nil {
 		lacks(t, "needs %s: %v", name, err)
 	}
-}
-
-// newWorldOn is newWorld with the server's data below home.
-func newWorldOn(t *testing.T, home string, flags ...string) *world {
-	t.Helper()
-	w := &world{t: t, flags: flags, home: home, reader: t.TempDir()}
-	addr := w.serve()
-	var err error
-	if w.proxy, err = faultproxy.New(addr); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = w.proxy.Close() })
-	return w
 }

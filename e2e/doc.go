@@ -1,7 +1,7 @@
 // Package e2e holds the tests of Holdfast as a whole, and their tools: faultproxy
 // (faults on real sockets), tunnel (packets that get lost, in network namespaces),
-// netsim (a network in fake time), overlay (bugs and failpoints put into the source
-// at build time) and oracle (the judge).
+// netsim (a network in fake time), property (rapid in fake time), overlay (bugs and
+// failpoints put into the source at build time) and oracle (the judge).
 //
 //   - sim_test.go: server and sessions in one bubble of fake time, faults by seed;
 //     sim_faults_test.go has the kinds, sim_reach_test.go what must be met

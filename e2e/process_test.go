@@ -212,7 +212,13 @@ type world struct {
 // newWorld starts a server with flags, behind a proxy that lets all pass.
 func newWorld(t *testing.T, flags ...string) *world {
 	t.Helper()
-	w := &world{t: t, flags: flags, home: t.TempDir(), reader: t.TempDir()}
+	return newWorldOn(t, t.TempDir(), flags...)
+}
+
+// newWorldOn is newWorld with the server's data below home.
+func newWorldOn(t *testing.T, home string, flags ...string) *world {
+	t.Helper()
+	w := &world{t: t, flags: flags, home: home, reader: t.TempDir()}
 	addr := w.serve()
 	var err error
 	if w.proxy, err = faultproxy.New(addr); err != nil {

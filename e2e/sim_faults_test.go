@@ -101,10 +101,13 @@ func (s *sim) stall(up, down bool) {
 	})
 }
 
-func (s *sim) partition() {
+func (s *sim) partition() { s.part(outage) }
+
+// part cuts one client off for up to most.
+func (s *sim) part(most time.Duration) {
 	host := s.anyone().host
 	s.net.Partition(host, true)
-	s.lasts(outage, func() { s.net.Partition(host, false) })
+	s.lasts(most, func() { s.net.Partition(host, false) })
 }
 
 // stallNext resets a link, and lets the next one that is dialled stall within the time
@@ -131,10 +134,7 @@ const longErrand = 20 * time.Second
 
 // absence is long enough for retention to overtake who was away.
 func (s *sim) absence() {
-	c := s.anyone()
-	host := c.host
-	s.net.Partition(host, true)
-	s.lasts(10*time.Minute, func() { s.net.Partition(host, false) })
+	s.part(10 * time.Minute)
 	for range 3 {
 		s.anyone().burst(30)
 	}

@@ -205,9 +205,7 @@ func (v *server) wrong(t time.Time) time.Time { return t.Add(time.Duration(v.ske
 func (v *server) die() {
 	s := v.sim
 	s.net.SetDown("server", true)
-	for _, k := range s.net.Links() {
-		k.Reset()
-	}
+	s.herd()
 	v.mu.Lock() // whatever was told until now was synced until now
 	v.store.dead.Store(true)
 	left := v.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: s.rng.IntN(101), RNG: s.rng})
@@ -268,8 +266,7 @@ func (v *server) syncFails() {
 		v.sim.met.count("server ended itself")
 	case <-limit.C:
 	}
-	v.die()
-	v.revive()
+	v.powerCut()
 }
 
 // keepCopy makes a backup, if all is quiet enough to know what is in it.

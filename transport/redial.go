@@ -92,7 +92,6 @@ func pause(ctx context.Context, delay time.Duration, started time.Time, wake <-c
 			if !watch.slept() && !before.changed() {
 				continue
 			}
-			before = lookAround()
 		}
 		if soon := started.Add(minNudged); soon.Before(due) { // never later than planned
 			end.Reset(time.Until(soon))

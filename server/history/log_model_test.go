@@ -118,7 +118,7 @@ func (r *reader) cursor() string { return r.lines[len(r.lines)-1].Cursor }
 // agrees returns how many lines at the front the reader and the book have in common.
 func (b *book) agrees(r *reader) int {
 	n := 0
-	for n < min(len(b.lines), len(r.lines)) && b.lines[n].Line == r.lines[n].Line {
+	for n < min(len(b.lines), len(r.lines)) && b.lines[n] == r.lines[n] {
 		n++
 	}
 	return n

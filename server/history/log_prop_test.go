@@ -164,7 +164,8 @@ func (m *library) append(t *rapid.T) {
 		m.said++
 		line := history.Line{
 			User: "ana", Source: source, N: b.next(source), Text: fmt.Sprint("line ", m.said),
-			At: m.now.Add(-time.Duration(rapid.IntRange(0, 90).Draw(t, "minutes ago")) * time.Minute), // clocks go back, too
+			At: m.now.Add(-time.Duration(rapid.IntRange(0, 90).Draw(t, "minutes ago"))*time.Minute + // clocks go back, too
+				time.Duration(m.said)*time.Millisecond),
 		}
 		if rapid.IntRange(0, 5).Draw(t, "refused") == 0 {
 			line.Kind, line.Text = history.KindVoid, "too_long"

@@ -253,6 +253,9 @@ func TestComingAndGoing(t *testing.T) {
 						disk.clear()
 						looked()
 					}
+					if rng.IntN(8) == 0 {
+						synctest.Wait() // the committer is level, so that a full disk is seen
+					}
 					line := history.Line{User: "ana", Source: "s", N: uint64(len(want) + 1), Text: fmt.Sprint(len(want), text[:rng.IntN(len(text))])}
 					switch err := p.Append(line); {
 					case errors.Is(err, history.ErrFull):

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"holdfast/e2e/property"
 	"holdfast/server"
 	"holdfast/server/history"
 	"holdfast/session/wire"
@@ -22,7 +23,7 @@ import (
 func TestRoomProperties(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		property(t, rt, func(t *testing.T) {
+		property.Check(t, rt, func(t *testing.T) {
 			opts := &server.Options{InFlight: window, Linger: linger}
 			run(t, opts, history.Memory(), func(w *world) {
 				p := &party{w: w, lounge: lounge{streams: map[string]*stream{}, members: map[string]time.Time{}}}
@@ -39,31 +40,6 @@ func TestRoomProperties(t *testing.T) {
 			})
 		})
 	})
-}
-
-// property runs one check of rapid's in a bubble: a failure must not end the goroutine
-// that rapid goes on to shrink it on.
-func property(t *testing.T, rt *rapid.T, check func(t *testing.T)) {
-	t.Helper()
-	var failure any
-	failed, done := false, make(chan struct{})
-	go func() {
-		defer close(done)
-		synctest.Test(t, func(t *testing.T) {
-			defer func() { failure, failed = recover(), t.Failed() }()
-			check(t)
-		})
-	}()
-	<-done
-	if fmt.Sprintf("%T", failure) == "rapid.invalidData" { // it tells failures apart by the line that panics
-		panic(failure)
-	}
-	if failure != nil {
-		panic(failure)
-	}
-	if failed {
-		rt.Fatal("failed in the bubble, see above")
-	}
 }
 
 // party is a room with guests, and what must become of it.

@@ -2,7 +2,6 @@ package session_test
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"holdfast/e2e/netsim"
+	"holdfast/e2e/property"
 	"holdfast/session"
 	"holdfast/session/wire"
 )
@@ -22,7 +22,7 @@ import (
 func TestOutboxProperties(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		property(t, rt, func(t *testing.T) {
+		property.Check(t, rt, func(t *testing.T) {
 			n := netsim.New(1, nil)
 			t.Cleanup(func() { _ = n.Close(); pass(time.Second) })
 			m := &desk{t: t, rt: rt, n: n, srv: scripted(t, n), texts: map[session.ID]string{}}
@@ -42,31 +42,6 @@ func TestOutboxProperties(t *testing.T) {
 			})
 		})
 	})
-}
-
-// property runs one check of rapid's in a bubble: a failure must not end the goroutine
-// that rapid goes on to shrink it on.
-func property(t *testing.T, rt *rapid.T, check func(t *testing.T)) {
-	t.Helper()
-	var failure any
-	failed, done := false, make(chan struct{})
-	go func() {
-		defer close(done)
-		synctest.Test(t, func(t *testing.T) {
-			defer func() { failure, failed = recover(), t.Failed() }()
-			check(t)
-		})
-	}()
-	<-done
-	if fmt.Sprintf("%T", failure) == "rapid.invalidData" { // it tells failures apart by the line that panics
-		panic(failure)
-	}
-	if failure != nil {
-		panic(failure)
-	}
-	if failed {
-		rt.Fatal("failed in the bubble, see above")
-	}
 }
 
 // desk is a session under test and the server that it talks to.

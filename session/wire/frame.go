@@ -18,8 +18,8 @@ type Hello struct {
 	Client  string
 }
 
-// Base is a source of lines and the highest number of it that the client knows to
-// be acknowledged.
+// Base is a source of lines and the number up to which the client will send none of it
+// again: each is acknowledged, refused or set aside.
 type Base struct {
 	Source string
 	Base   uint64

@@ -20,6 +20,10 @@ func check(f Frame) error {
 		if f.Limit < 1 || f.Limit > MaxPage {
 			return malformed("limit must be 1 to %d", MaxPage)
 		}
+	case *Away:
+		if err := CheckAway(f.Text); err != nil {
+			return malformed("%v", err)
+		}
 	case *Bye:
 		return within("retry_ms", f.RetryMS, 0, maxMS)
 	case *Retry:

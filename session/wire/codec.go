@@ -74,6 +74,7 @@ func newFrame(kind string) Frame {
 var frames = map[string]func() Frame{
 	"hello":    func() Frame { return new(Hello) },
 	"send":     func() Frame { return new(Send) },
+	"away":     func() Frame { return new(Away) },
 	"history":  func() Frame { return new(History) },
 	"bye":      func() Frame { return new(Bye) },
 	"welcome":  func() Frame { return new(Welcome) },
@@ -164,6 +165,8 @@ func appendValue(b []byte, at any) []byte {
 		return appendList(b, *v, func(b []byte, e *Ack) []byte { return appendObject(b, e) })
 	case *[]Event:
 		return appendList(b, *v, func(b []byte, e *Event) []byte { return appendObject(b, e) })
+	case *[]Absent:
+		return appendList(b, *v, func(b []byte, e *Absent) []byte { return appendObject(b, e) })
 	}
 	panic("wire: no such field type")
 }

@@ -62,12 +62,14 @@ const (
 	RefusedControl = "control"
 	RefusedBlank   = "blank"
 	RefusedKind    = "kind"
+	RefusedUnknown = "unknown_user" // nobody owns the name that a private line is for
 )
 
 // The kinds of an event. A line has none.
 const (
-	KindAction = "action" // /me
-	KindVoid   = "void"   // keeps the place of a refused line; skip it
+	KindAction  = "action"  // /me
+	KindPrivate = "private" // for one user of the room, and shown to that one and its sender only
+	KindVoid    = "void"    // keeps the place of a refused line; skip it
 )
 
 // Why a welcome did not resume, in welcome.reason.

@@ -35,9 +35,12 @@ func (f *Send) fields() []field {
 		{"source", &f.Source, false},
 		{"n", &f.N, false},
 		{"kind", &f.Kind, true},
+		{"to", &f.To, true},
 		{"text", &f.Text, false},
 	}
 }
+
+func (f *Away) fields() []field { return []field{{"text", &f.Text, true}} }
 
 func (f *History) fields() []field {
 	return []field{
@@ -95,6 +98,7 @@ func (f *Event) fields() []field {
 		{"source", &f.Source, false},
 		{"n", &f.N, false},
 		{"kind", &f.Kind, true},
+		{"to", &f.To, true},
 		{"text", &f.Text, false},
 	}
 }
@@ -128,6 +132,14 @@ func (f *Presence) fields() []field {
 	return []field{
 		{"joined", &f.Joined, true},
 		{"left", &f.Left, true},
+		{"away", &f.Away, true},
+	}
+}
+
+func (f *Absent) fields() []field {
+	return []field{
+		{"name", &f.Name, false},
+		{"text", &f.Text, true},
 	}
 }
 
@@ -144,6 +156,7 @@ func (f *Unknown) fields() []field { return nil }
 
 func (*Hello) kind() string     { return "hello" }
 func (*Send) kind() string      { return "send" }
+func (*Away) kind() string      { return "away" }
 func (*History) kind() string   { return "history" }
 func (*Bye) kind() string       { return "bye" }
 func (*Welcome) kind() string   { return "welcome" }

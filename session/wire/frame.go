@@ -30,7 +30,14 @@ type Send struct {
 	Source string
 	N      uint64
 	Kind   string
+	To     string // with KindPrivate: who it is for
 	Text   string
+}
+
+// Away says that the user does not read, and why; without Text, that they do again. It
+// holds as long as the user is a member.
+type Away struct {
+	Text string
 }
 
 // History asks for a Page: Limit lines below the position Before (zero: the newest).
@@ -84,6 +91,7 @@ type Event struct {
 	Source string
 	N      uint64
 	Kind   string
+	To     string // with KindPrivate: who it is for
 	Text   string
 }
 
@@ -112,10 +120,17 @@ type Refused struct {
 	Message string
 }
 
-// Presence says who came and went.
+// Presence says who came and went, and who is away or back.
 type Presence struct {
 	Joined []string
 	Left   []string
+	Away   []Absent
+}
+
+// Absent is a member who is away, and why; without Text, one who is back.
+type Absent struct {
+	Name string
+	Text string
 }
 
 // Page answers History, oldest event first.

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -20,6 +21,7 @@ const (
 	MaxToClient = 64 << 10 // a message from a server
 	MaxSources  = 256      // sources in a hello
 	MaxPage     = 200      // events in a page
+	MaxAway     = 256      // why a user is away
 	MaxNumber   = 1<<53 - 1
 )
 
@@ -66,6 +68,22 @@ func CheckText(text string) *RefusedError {
 		if r < 0x20 && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 {
 			return &RefusedError{RefusedControl, fmt.Sprintf("line holds the control character %U", r)}
 		}
+	}
+	return nil
+}
+
+// CheckAway says why text can't be why a user is away, nil if it can: at most MaxAway
+// bytes of what may stand in a line, on one line. Empty means that the user is back.
+func CheckAway(text string) error {
+	switch bad := CheckText(text); {
+	case text == "":
+		return nil
+	case len(text) > MaxAway:
+		return fmt.Errorf("away text has %d bytes, more than %d", len(text), MaxAway)
+	case bad != nil:
+		return fmt.Errorf("away text: %w", bad)
+	case strings.Contains(text, "\n"):
+		return errors.New("away text has more than one line")
 	}
 	return nil
 }

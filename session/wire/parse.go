@@ -135,6 +135,8 @@ func (d *parser) value(at any) {
 		parseList(d, v)
 	case *[]Event:
 		parseList(d, v)
+	case *[]Absent:
+		parseList(d, v)
 	default:
 		panic("wire: no such field type")
 	}

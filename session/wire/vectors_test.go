@@ -203,7 +203,7 @@ func writeVectors(t *testing.T, name string, list []goodVector) {
 // other may claim to be known.
 func TestFrameVectorsAreComplete(t *testing.T) {
 	want := map[string]bool{}
-	for _, kind := range strings.Fields("hello send history bye") {
+	for _, kind := range strings.Fields("hello send away history bye") {
 		want[kind+" to_server"] = true
 	}
 	for _, kind := range strings.Fields("welcome events live ack retry refused presence page bye") {

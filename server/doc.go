@@ -12,6 +12,8 @@
 // when it is on disk; that one call makes it visible, moves its source's mark and
 // causes its ack. What the server holds in memory can be lost at any time.
 //
+// A private line is a line of the log that only two are shown; see private.go.
+//
 // # Who owns what
 //
 //   - hub: which rooms are open. A room is held by its peers, by its lingering

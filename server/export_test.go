@@ -8,6 +8,7 @@ const (
 	FrameBytes    = frameBytes
 	NamesPerFrame = namesPerFrame
 	MaxQueued     = maxQueued
+	MaxHidden     = maxHidden
 )
 
 // OpenRooms returns how many rooms the hub knows.
@@ -16,3 +17,6 @@ func (s *Server) OpenRooms() int {
 	defer s.hub.mu.Unlock()
 	return len(s.hub.rooms)
 }
+
+// RefusalText is what a refusal of code says.
+func RefusalText(code string) string { return refusalText[code] }

@@ -16,6 +16,7 @@ type member struct {
 	gen    uint64      // hellos so far: one count for all devices, so that it can't grow with them
 	plain  int         // connections in plain mode, attached or being accepted
 	linger *time.Timer // ends the membership; nil while someone is attached
+	away   string      // why the user does not read; empty if they do
 }
 
 // attach makes p a peer of the room and its user a member, under mu. An older peer
@@ -191,6 +192,7 @@ func (r *room) tellAll() (joined, left []string) {
 	for some := range slices.Chunk(gone, namesPerFrame) {
 		r.push(&wire.Presence{Left: some})
 	}
+	r.tellAway()
 	return joined, left
 }
 
@@ -219,6 +221,42 @@ func (r *room) show() { maps.Copy(r.shown, r.pending()) }
 // namesPerFrame keeps frames with names well below wire.MaxToClient.
 const namesPerFrame = 1000
 
+// absentPerFrame does so for names with a text.
+const absentPerFrame = 50
+
+// setAway notes that p's user is away, and why, or back if text is empty.
+func (r *room) setAway(p *peer, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m := r.members[p.user]; !p.gone && m.away != text {
+		m.away = text
+		r.announce()
+	}
+}
+
+// tellAway tells what changed of who is away, under mu.
+func (r *room) tellAway() {
+	changed := map[string]string{}
+	for user, m := range r.members {
+		if m.away != r.away[user] {
+			changed[user] = m.away
+		}
+	}
+	maps.Copy(r.away, changed)
+	maps.DeleteFunc(r.away, func(user, text string) bool { return text == "" || r.members[user] == nil })
+	for some := range slices.Chunk(absences(changed), absentPerFrame) {
+		r.push(&wire.Presence{Away: some})
+	}
+}
+
+// absences is away as it stands on the wire, by name.
+func absences(away map[string]string) (list []wire.Absent) {
+	for _, user := range slices.Sorted(maps.Keys(away)) {
+		list = append(list, wire.Absent{Name: user, Text: away[user]})
+	}
+	return list
+}
+
 // push queues f for all peers that speak the protocol, under mu.
 func (r *room) push(f wire.Frame) {
 	for _, p := range r.peers {
@@ -226,6 +264,24 @@ func (r *room) push(f wire.Frame) {
 			p.out.push(f)
 		}
 	}
+}
+
+// size returns how many members the room has.
+func (r *room) size() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.members)
+}
+
+// here returns the members in order, and who of them is away.
+func (r *room) here() []memberHere {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := []memberHere{}
+	for _, user := range r.names() {
+		list = append(list, memberHere{user, r.members[user].away})
+	}
+	return list
 }
 
 // names returns the members in order, under mu.

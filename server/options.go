@@ -43,6 +43,10 @@ type Options struct {
 	// announced together. Zero means 200 ms.
 	PresenceDelay time.Duration
 
+	// HideRooms keeps to itself which rooms there are; who knows a room's name can
+	// still ask for it.
+	HideRooms bool
+
 	// Origins are the patterns of origins, besides the server's own host, whose
 	// web pages may connect. Zero means none.
 	Origins []string

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"holdfast/session/wire"
@@ -27,8 +28,9 @@ type peer struct {
 	gone bool // superseded or detached: what it still says does not count
 
 	// What follows belongs to the writer.
-	seq    uint64 // has all up to here
-	cursor string // the same point
+	seq    uint64 // has all up to here that it may read
+	told   uint64 // has been told to be here
+	cursor string // the same point as told
 	live   bool   // has been told that it is level
 }
 
@@ -123,7 +125,7 @@ func (p *peer) join(h *wire.Hello) error {
 	if !start.Resumed {
 		p.srv.log.Debug("not resumed", "room", p.room.name, "user", p.user, "reason", start.Reason, "lost", start.Lost)
 	}
-	p.seq, p.cursor = start.Seq, start.Cursor
+	p.seq, p.told, p.cursor = start.Seq, start.Seq, start.Cursor
 	w := &wire.Welcome{
 		Cursor: start.Cursor, Resumed: start.Resumed, Reason: string(start.Reason),
 		Missed: start.Missed, Lost: start.Lost,
@@ -185,6 +187,9 @@ func (p *peer) enroll(h *wire.Hello, w *wire.Welcome) (old *peer, err error) {
 		p.out.push(&wire.Presence{Joined: rest[:n]})
 		rest = rest[n:]
 	}
+	for some := range slices.Chunk(absences(r.away), absentPerFrame) {
+		p.out.push(&wire.Presence{Away: some})
+	}
 	return old, nil
 }
 
@@ -224,6 +229,8 @@ func (p *peer) read() (left bool) {
 			p.answer(p.room.take(p, s, f))
 		case *wire.History:
 			p.out.push(f) // the writer answers, as fast as the client reads
+		case *wire.Away:
+			p.room.setAway(p, f.Text)
 		case *wire.Bye:
 			return true
 		case *wire.Hello:
@@ -268,22 +275,21 @@ func cleanly(err error) bool {
 
 // page answers a request for history with as many lines as fit a frame.
 func (p *peer) page(f *wire.History) (*wire.Page, error) {
-	entries, more, err := p.room.log.Before(f.Before, f.Limit)
+	lines, end, err := p.before(f.Before, f.Limit)
 	if err != nil {
 		return nil, err
 	}
-	page := &wire.Page{ID: f.ID, End: !more}
+	page := &wire.Page{ID: f.ID, End: end}
 	size := 0
-	for i := len(entries) - 1; i >= 0; i-- { // the newest are nearest to what the reader has
-		l := newLine(entries[i])
-		if size += len(l.json) + 1; size > wire.MaxToClient-1024 {
+	for i := len(lines) - 1; i >= 0; i-- { // the newest are nearest to what the reader has
+		if size += len(lines[i].json) + 1; size > wire.MaxToClient-1024 {
 			page.End = false
-			entries = entries[i+1:]
+			lines = lines[i+1:]
 			break
 		}
 	}
-	for _, e := range entries {
-		page.Events = append(page.Events, *event(e))
+	for _, l := range lines {
+		page.Events = append(page.Events, *event(l.Entry))
 	}
 	return page, nil
 }
@@ -330,12 +336,16 @@ func (p *peer) writeLines() (idle, ok bool) {
 		return true, true
 	}
 	last := ls[len(ls)-1]
+	p.seq = last.Seq
+	ls = p.readable(ls)
 	if p.plain() {
-		ok = p.text.lines(p, ls)
-	} else {
-		ok = p.conn.Write(eventsFrame(p.cursor, last.Cursor, ls)) == nil
+		return false, p.text.lines(p, ls)
 	}
-	p.seq, p.cursor = last.Seq, last.Cursor
+	if len(ls) == 0 && p.seq-p.told < maxHidden {
+		return false, true
+	}
+	ok = p.conn.Write(eventsFrame(p.cursor, last.Cursor, ls)) == nil
+	p.told, p.cursor = last.Seq, last.Cursor
 	return false, ok
 }
 

@@ -27,7 +27,7 @@ const plainBacklog = 200 // lines of history for a plain client that does not sa
 // servePlain serves a client without subprotocol. The name is reserved before the
 // upgrade, so that a taken one is refused with a status that every client shows.
 func (s *Server) servePlain(w http.ResponseWriter, r *http.Request, rm *room, user string) (started bool) {
-	claimed, err := s.opts.Store.Claimed(user, time.Now(), s.opts.NameTTL)
+	_, claimed, err := s.opts.Store.Owner(user, time.Now(), s.opts.NameTTL)
 	switch {
 	case err != nil:
 		s.log.Error("can't serve", "doing", "look up claim", "err", err)

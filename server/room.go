@@ -27,8 +27,9 @@ type room struct {
 	draining bool          // takes no more lines
 	drained  chan struct{} // closed when draining and onWay is zero
 	told     map[string]bool
-	shown    map[string]bool // what a welcome said besides told: there, or not
-	telling  *time.Timer     // announces members against told; nil when nothing changed
+	shown    map[string]bool   // what a welcome said besides told: there, or not
+	away     map[string]string // who has been told to be away, and why
+	telling  *time.Timer       // announces members against told and away; nil when nothing changed
 }
 
 type sourceID struct{ user, source string }
@@ -59,7 +60,7 @@ func openRoom(srv *Server, name string) (*room, error) {
 	r := &room{
 		srv: srv, name: name,
 		members: map[string]*member{}, sources: map[sourceID]*source{},
-		told: map[string]bool{}, shown: map[string]bool{},
+		told: map[string]bool{}, shown: map[string]bool{}, away: map[string]string{},
 		drained: make(chan struct{}),
 	}
 	log, err := srv.opts.Store.Open(name, r.publish)
@@ -144,7 +145,13 @@ func (s *source) acked() uint64 {
 // send". It returns the answer for the peer at once, nil if there is none yet; taken
 // is false if there will be none on this connection. An error is for the log.
 func (r *room) take(p *peer, s *source, f *wire.Send) (answer wire.Frame, taken bool, err error) {
+	l := history.Line{User: p.user, Source: f.Source, N: f.N, Kind: f.Kind, Text: f.Text, At: time.Now()}
 	code := verdict(f)
+	if code == "" && f.Kind == wire.KindPrivate {
+		if code, err = p.address(&l, f.To); err != nil {
+			return nil, false, err
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if p.gone || r.draining {
@@ -171,7 +178,6 @@ func (r *room) take(p *peer, s *source, f *wire.Send) (answer wire.Frame, taken 
 	if s.mark-s.durable >= uint64(r.srv.opts.InFlight) {
 		return s.later(f, 100, wire.RetryRate), true, nil
 	}
-	l := history.Line{User: p.user, Source: f.Source, N: f.N, Kind: f.Kind, Text: f.Text, At: time.Now()}
 	if code != "" {
 		l.Kind, l.Text = wire.KindVoid, code
 	}
@@ -198,7 +204,9 @@ func (s *source) later(f *wire.Send, ms int64, code string) *wire.Retry {
 
 // verdict says why a line is refused, "" if it is not.
 func verdict(f *wire.Send) string {
-	if f.Kind != "" && f.Kind != wire.KindAction {
+	switch f.Kind {
+	case "", wire.KindAction, wire.KindPrivate:
+	default:
 		return wire.RefusedKind
 	}
 	if err := wire.CheckText(f.Text); err != nil {
@@ -216,6 +224,7 @@ var refusalText = map[string]string{
 	wire.RefusedControl: "the line holds control characters or is not UTF-8",
 	wire.RefusedBlank:   "the line is blank",
 	wire.RefusedKind:    "this server does not know this kind of line",
+	wire.RefusedUnknown: "nobody here has that name",
 }
 
 // publish is the room's sink: entries have just become durable.

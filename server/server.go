@@ -19,8 +19,9 @@ import (
 	"holdfast/transport"
 )
 
-// Server is a chat server: an http.Handler for the route /chat/{room}/{user}. All
-// methods may be called from any goroutine.
+// Server is a chat server: an http.Handler for the route /chat/{room}/{user}, and for
+// what can be read without joining, below /rooms. All methods may be called from any
+// goroutine.
 type Server struct {
 	opts Options
 	log  *slog.Logger
@@ -59,6 +60,9 @@ func New(opts *Options) *Server {
 	}
 	s.hub = hub{srv: s, rooms: map[string]*slot{}}
 	s.mux.HandleFunc("GET /chat/{room}/{user}", s.chat)
+	s.mux.HandleFunc("GET /rooms", s.readRooms)
+	s.mux.HandleFunc("GET /rooms/{room}", s.readRoom)
+	s.mux.HandleFunc("GET /rooms/{room}/lines", s.readLines)
 	s.wg.Go(s.keepHouse)
 	s.wg.Go(s.watchStore)
 	return s

@@ -16,7 +16,7 @@ func newLine(e history.Entry) line { return line{e, wire.EncodeEvent(event(e))} 
 func event(e history.Entry) *wire.Event {
 	return &wire.Event{
 		Seq: e.Seq, At: wire.Time{Time: e.At}, From: e.User,
-		Source: e.Source, N: e.N, Kind: e.Kind, Text: e.Text,
+		Source: e.Source, N: e.N, Kind: e.Kind, To: e.To, Text: e.Text,
 	}
 }
 

@@ -75,13 +75,13 @@ func (d *disk) readClaim(name string) (c claim, found bool, err error) {
 	return c, err == nil, err
 }
 
-// Claimed implements Store.
-func (d *disk) Claimed(name string, now time.Time, ttl time.Duration) (bool, error) {
+// Owner implements Store.
+func (d *disk) Owner(name string, now time.Time, ttl time.Duration) (key [32]byte, owned bool, err error) {
 	if err := checkNames(name); err != nil {
-		return false, err
+		return key, false, err
 	}
 	if err := d.enter(); err != nil {
-		return false, err
+		return key, false, err
 	}
 	defer d.leave()
 	c, found, err := d.readClaim(name)
@@ -89,7 +89,10 @@ func (d *disk) Claimed(name string, now time.Time, ttl time.Duration) (bool, err
 		err = d.Err()
 	}
 	if err != nil {
-		return false, fmt.Errorf("look up name: %w", err)
+		return key, false, fmt.Errorf("look up name: %w", err)
 	}
-	return found && c.holds(now, ttl), nil
+	if !found || !c.holds(now, ttl) {
+		return key, false, nil
+	}
+	return c.key, true, nil
 }

@@ -17,21 +17,23 @@ func TestClaims(t *testing.T) {
 			noError(t, err)
 			equal(t, "claim", got, want)
 		}
-		claimed := func(after time.Duration, ttl time.Duration, want bool) {
+		nobody := [32]byte{}
+		owner := func(after time.Duration, ttl time.Duration, want [32]byte) {
 			t.Helper()
-			got, err := s.Claimed("ana", now.Add(after), ttl)
+			got, owned, err := s.Owner("ana", now.Add(after), ttl)
 			noError(t, err)
-			equal(t, "claimed", got, want)
+			equal(t, "owned", owned, want != nobody)
+			equal(t, "owner", got, want)
 		}
-		claimed(0, ttl, false)
+		owner(0, ttl, nobody)
 		claim(ana, 0, ttl, true)
 		claim(bob, ttl, ttl, false)
 		claim(ana, ttl, ttl, true)    // its use counts from here on
 		claim(ana, ttl/2, ttl, true)  // a clock that went back
 		claim(bob, 2*ttl, ttl, false) // so the claim stands still
-		claimed(2*ttl, ttl, true)
-		claimed(2*ttl+time.Second, ttl, false)
-		claimed(1000*ttl, 0, true)
+		owner(2*ttl, ttl, ana)
+		owner(2*ttl+time.Second, ttl, nobody)
+		owner(1000*ttl, 0, ana)
 		claim(bob, 1000*ttl, 0, false)
 		claim(bob, 2*ttl+time.Second, ttl, true)
 		claim(ana, 2*ttl+time.Second, ttl, false)

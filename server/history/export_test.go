@@ -31,6 +31,12 @@ func SetFormatVersion(s Store, version byte) error {
 	return s.(*disk).db.Set(versionKey(), []byte{version}, nil)
 }
 
+// FormatVersion is what an open disk store has written of its version.
+func FormatVersion(s Store) (int, error) {
+	value, err := s.(*disk).get(versionKey())
+	return int(value[0]), err
+}
+
 // Fail ends a disk store as Pebble does when it gives up.
 func Fail(s Store, format string, args ...any) { pebbleLog{s.(*disk)}.Fatalf(format, args...) }
 

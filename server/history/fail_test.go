@@ -248,9 +248,19 @@ func TestOpenErrors(t *testing.T) {
 	t.Run("newer", func(t *testing.T) {
 		fs := vfs.NewCrashableMem()
 		s := openDisk(t, "h", fs)
-		noError(t, history.SetFormatVersion(s, 2))
+		noError(t, history.SetFormatVersion(s, 3))
 		noError(t, s.Close())
 		check(t, open("h", fs), history.ErrNewer, "use the version that wrote it")
+	})
+	t.Run("older", func(t *testing.T) { // and from then on older programs keep out
+		fs := vfs.NewCrashableMem()
+		s := openDisk(t, "h", fs)
+		noError(t, history.SetFormatVersion(s, 1))
+		noError(t, s.Close())
+		s = openDisk(t, "h", fs)
+		version, err := history.FormatVersion(s)
+		noError(t, err)
+		equal(t, "version", version, 2)
 	})
 	t.Run("newer engine", func(t *testing.T) {
 		fs := vfs.NewCrashableMem()

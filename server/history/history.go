@@ -21,8 +21,8 @@ type Store interface {
 	// claimed the name and used it within ttl before now; ttl zero means for ever.
 	Claim(name string, key [32]byte, now time.Time, ttl time.Duration) (bool, error)
 
-	// Claimed reports whether any key holds name at now.
-	Claimed(name string, now time.Time, ttl time.Duration) (bool, error)
+	// Owner returns the key that holds name at now, if any does.
+	Owner(name string, now time.Time, ttl time.Duration) (key [32]byte, owned bool, err error)
 
 	// Trim drops the lines of every room that keep does not cover, and the marks
 	// of sources that were not used for MarkTTL.
@@ -77,10 +77,18 @@ type Line struct {
 	Kind   string    // as on the wire; KindVoid keeps the place of a refused line
 	Text   string    // for KindVoid the code of the refusal
 	At     time.Time // when the server took it; kept to the millisecond, UTC
+
+	// Only of a KindPrivate line: whom it is for, and what tells its readers, which
+	// is for the caller to know.
+	To, Readers string
 }
 
-// KindVoid marks an entry that only keeps a refused line's number.
-const KindVoid = "void"
+const (
+	// KindVoid marks an entry that only keeps a refused line's number.
+	KindVoid = "void"
+	// KindPrivate marks a line that is not for everybody.
+	KindPrivate = "private"
+)
 
 // Entry is a durable line at its place in the room's log.
 type Entry struct {

@@ -29,7 +29,8 @@ const (
 )
 
 // formatVersion is the version of the keys and records here.
-const formatVersion = 1
+// 2: private lines have two strings more. What was written in version 1 is the same.
+const formatVersion = 2
 
 func versionKey() []byte { return []byte{versionPrefix} }
 

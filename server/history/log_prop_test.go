@@ -169,6 +169,8 @@ func (m *library) append(t *rapid.T) {
 		}
 		if rapid.IntRange(0, 5).Draw(t, "refused") == 0 {
 			line.Kind, line.Text = history.KindVoid, "too_long"
+		} else if rapid.IntRange(0, 5).Draw(t, "private") == 0 {
+			line.Kind, line.To, line.Readers = history.KindPrivate, "bob", "ana's key bob's key"
 		}
 		b.pending = append(b.pending, line)
 		sure(t, s.Append(line))
@@ -282,8 +284,12 @@ func (m *library) claim(t *rapid.T) {
 	ttl := rapid.SampledFrom([]time.Duration{0, 2 * time.Hour}).Draw(t, "ttl")
 	held, found := m.claims[name]
 	stands := found && (ttl == 0 || m.now.Sub(held.used) <= ttl)
-	if got, err := m.store.Claimed(name, m.now, ttl); err != nil || got != stands {
-		t.Fatalf("%s is claimed: %v, %v; want %v", name, got, err, stands)
+	want := [32]byte{}
+	if stands {
+		want[0] = held.key
+	}
+	if got, owned, err := m.store.Owner(name, m.now, ttl); err != nil || owned != stands || got != want {
+		t.Fatalf("%s belongs to %v, %v, %v; want %v, %v", name, got, owned, err, want, stands)
 	}
 	may := !stands || held.key == key
 	if got, err := m.store.Claim(name, [32]byte{key}, m.now, ttl); err != nil || got != may {

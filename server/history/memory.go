@@ -153,15 +153,17 @@ func (m *memory) Claim(name string, key [32]byte, now time.Time, ttl time.Durati
 	return true, nil
 }
 
-// Claimed implements Store.
-func (m *memory) Claimed(name string, now time.Time, ttl time.Duration) (bool, error) {
+// Owner implements Store.
+func (m *memory) Owner(name string, now time.Time, ttl time.Duration) (key [32]byte, owned bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closing {
-		return false, ErrClosed
+		return key, false, ErrClosed
 	}
-	c, found := m.claims[name]
-	return found && c.holds(now, ttl), nil
+	if c, found := m.claims[name]; found && c.holds(now, ttl) {
+		return c.key, true, nil
+	}
+	return key, false, nil
 }
 
 // Trim implements Store.

@@ -132,7 +132,7 @@ func (d *disk) checkVersion() error {
 		return err
 	}
 	switch {
-	case value == nil:
+	case value == nil, len(value) == 1 && value[0] == 1:
 		err := d.db.Set(versionKey(), []byte{formatVersion}, pebble.Sync)
 		if failure := d.fence.failure(); failure != nil {
 			err = failure

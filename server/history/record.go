@@ -14,17 +14,38 @@ var errDamaged = errors.New("history: damaged record")
 func missing(seq uint64) error { return fmt.Errorf("%w: line %d is missing", errDamaged, seq) }
 
 // A line's record is the digest at the line, then its payload: time, number and
-// the four strings, each behind its length. The payload is also what the digest
-// is made of, so it must not change without a new formatVersion.
+// the strings, each behind its length. The payload is also what the digest is made
+// of, so it must not change without a new formatVersion.
 
 func appendPayload(dst []byte, line *Line) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(line.At.UnixMilli()))
 	dst = binary.BigEndian.AppendUint64(dst, line.N)
-	for _, s := range [...]string{line.User, line.Source, line.Kind, line.Text} {
+	dst = appendStrings(dst, line.User, line.Source, line.Kind, line.Text)
+	if line.Kind == KindPrivate {
+		dst = appendStrings(dst, line.To, line.Readers)
+	}
+	return dst
+}
+
+func appendStrings(dst []byte, list ...string) []byte {
+	for _, s := range list {
 		dst = binary.AppendUvarint(dst, uint64(len(s)))
 		dst = append(dst, s...)
 	}
 	return dst
+}
+
+// decodeStrings returns what follows them.
+func decodeStrings(from []byte, list ...*string) (rest []byte, err error) {
+	for _, s := range list {
+		size, n := binary.Uvarint(from)
+		if n <= 0 || size > uint64(len(from)-n) {
+			return nil, errDamaged
+		}
+		*s = string(from[n : n+int(size)])
+		from = from[n+int(size):]
+	}
+	return from, nil
 }
 
 func appendRecord(dst []byte, d digest, line *Line) []byte {
@@ -39,17 +60,15 @@ func decodeRecord(record []byte) (d digest, line Line, err error) {
 	copy(d[:], record)
 	line.At = fromMillis(binary.BigEndian.Uint64(record[len(d):]))
 	line.N = binary.BigEndian.Uint64(record[len(d)+8:])
-	rest := record[fixed:]
-	for _, field := range [...]*string{&line.User, &line.Source, &line.Kind, &line.Text} {
-		size, n := binary.Uvarint(rest)
-		if n <= 0 || size > uint64(len(rest)-n) {
-			return d, Line{}, fmt.Errorf("decode line: %w", errDamaged)
-		}
-		*field = string(rest[n : n+int(size)])
-		rest = rest[n+int(size):]
+	rest, err := decodeStrings(record[fixed:], &line.User, &line.Source, &line.Kind, &line.Text)
+	if err == nil && line.Kind == KindPrivate {
+		rest, err = decodeStrings(rest, &line.To, &line.Readers)
 	}
-	if len(rest) != 0 {
-		return d, Line{}, fmt.Errorf("decode line: %w", errDamaged)
+	if err == nil && len(rest) > 0 {
+		err = errDamaged
+	}
+	if err != nil {
+		return d, Line{}, fmt.Errorf("decode line: %w", err)
 	}
 	return d, line, nil
 }

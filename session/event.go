@@ -9,14 +9,15 @@ import (
 )
 
 // Event is something that happened in a session: a Message, Receipt, Gap, Presence,
-// StateChange or Held.
+// StateChange, Held or Stale.
 type Event interface{ event() }
 
 // Message is a line of the room's, in the order of the room.
 type Message struct {
 	Room, From string
 	Text       string // from others: clean it before it reaches a terminal
-	Kind       string // "" for a line, wire.KindAction for /me
+	Kind       string // "" for a line, wire.KindAction for /me, wire.KindPrivate for a private one
+	To         string // of a private line, which only two are shown: who it is for
 	At         time.Time
 	Seq        uint64 // its place in the room: strictly increasing
 	ID         ID     // whose line it is, to know one's own
@@ -39,7 +40,7 @@ type Receipt struct {
 
 // RefusedError is a line that the server will never take. The line is kept aside.
 type RefusedError struct {
-	Code    string // one of wire's Refused constants, or "too_big"
+	Code    string // one of wire's Refused constants, "too_big", or "discarded"
 	Message string // from the server: clean it
 	Text    string // the line
 }
@@ -57,6 +58,9 @@ type Presence struct {
 	Here   []string // all members, in order; only when a connection becomes level
 	Joined []string // who came, since the last Presence
 	Left   []string // who went
+
+	// Away has all who are away, and why; nil if nothing of that changed.
+	Away map[string]string
 }
 
 // State is where a session stands.
@@ -90,12 +94,20 @@ type Held struct {
 	Code string // wire.RetryStorage; empty when it is over, or the connection is
 }
 
+// Stale says that lines have waited for longer than Options.StaleAfter, and that
+// nothing is sent until Release or Discard. It is said again by each connection.
+type Stale struct {
+	Lines  int
+	Oldest time.Time // when Send took the first of them
+}
+
 func (Message) event()     {}
 func (Receipt) event()     {}
 func (Gap) event()         {}
 func (Presence) event()    {}
 func (StateChange) event() {}
 func (Held) event()        {}
+func (Stale) event()       {}
 
 // The errors that callers tell apart.
 var (

@@ -32,9 +32,10 @@ type feed struct {
 type item struct {
 	Event
 	at      point
-	old     bool            // at is not to be written down
-	keep    bool            // is not said again after a resync, so not to be forgotten
-	members map[string]bool // with Presence: all who are in the room
+	old     bool              // at is not to be written down
+	keep    bool              // is not said again after a resync, so not to be forgotten
+	members map[string]bool   // with Presence: all who are in the room
+	away    map[string]string // and who of them is away
 }
 
 // logged reports whether the item is part of the room's log.
@@ -90,7 +91,7 @@ func (f *feed) add(it item) bool {
 				return true
 			}
 		}
-	case Receipt, Held: // are said once: waiting, they would be lost with the connection
+	case Receipt, Held, Stale: // are said once: waiting, they would be lost with the connection
 	case Presence:
 		if full && f.attached {
 			return f.hurried

@@ -39,11 +39,11 @@ type keeper struct {
 }
 
 type request struct {
-	kind  string
-	texts []string
-	first ID
-	err   error
-	done  chan struct{}
+	kind, to string
+	texts    []string
+	first    ID
+	err      error
+	done     chan struct{}
 }
 
 type refusal struct {
@@ -64,8 +64,8 @@ func newKeeper(s *slot, out *outbox, opts *Options) *keeper {
 }
 
 // add stores lines and returns the first one's ID; the others follow it.
-func (k *keeper) add(kind string, texts []string) (ID, error) {
-	r := &request{kind: kind, texts: texts, done: make(chan struct{})}
+func (k *keeper) add(kind, to string, texts []string) (ID, error) {
+	r := &request{kind: kind, to: to, texts: texts, done: make(chan struct{})}
 	select {
 	case k.requests <- r:
 		<-r.done
@@ -212,7 +212,7 @@ func (k *keeper) number(batch []*request) (lines []Line) {
 		for _, t := range r.texts {
 			bytes += len(t)
 			id := ID{k.source, k.last + uint64(len(lines)) + 1}
-			lines = append(lines, Line{ID: id, Kind: r.kind, Text: t, At: now})
+			lines = append(lines, Line{ID: id, Kind: r.kind, To: r.to, Text: t, At: now})
 		}
 	}
 	return lines
@@ -234,7 +234,7 @@ func writeNotes(tx *bbolt.Tx, acked []Line, aside []refusal, at point) error {
 	}
 	for _, r := range aside {
 		v, err := json.Marshal(record{
-			Source: r.ID.Source, N: r.ID.N, Kind: r.Kind, Text: r.Line.Text, At: r.At, Code: r.Code, Reason: r.Message,
+			Source: r.ID.Source, N: r.ID.N, Kind: r.Kind, To: r.To, Text: r.Line.Text, At: r.At, Code: r.Code, Reason: r.Message,
 		})
 		if err != nil {
 			return err

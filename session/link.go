@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,10 +19,11 @@ type link struct {
 	conn *transport.Conn
 	wg   sync.WaitGroup // send
 
-	greeted atomic.Bool     // hello is written
-	live    bool            // level with the room
-	members map[string]bool // as this connection tells
-	named   map[string]bool // the sources that hello named
+	greeted atomic.Bool       // hello is written
+	live    bool              // level with the room
+	members map[string]bool   // as this connection tells
+	away    map[string]string // likewise
+	named   map[string]bool   // the sources that hello named
 }
 
 const (
@@ -129,7 +128,7 @@ func (l *link) welcomed(w *wire.Welcome) error {
 	for _, a := range w.Acks {
 		l.acked(a.Source, a.N)
 	}
-	l.members = map[string]bool{}
+	l.members, l.away = map[string]bool{}, map[string]string{}
 	for _, m := range w.Members {
 		l.members[m] = true
 	}
@@ -163,6 +162,10 @@ func (l *link) welcomed(w *wire.Welcome) error {
 		return err
 	}
 	s.out.connected(max(w.Limits.InFlight, 1))
+	if n, oldest := s.out.stale(); n > 0 {
+		s.feed.push(item{Event: Stale{n, oldest}}, nil)
+	}
+	s.asks.connected()
 	return nil
 }
 
@@ -193,121 +196,6 @@ func (l *link) logged(e Event, p point) error {
 }
 
 func (l *link) reached(p point) error { return l.logged(nil, p) }
-
-// handle takes one frame after the welcome.
-func (l *link) handle(f wire.Frame) error {
-	switch f := f.(type) {
-	case *wire.Events:
-		return l.events(f)
-	case *wire.Ack:
-		l.acked(f.Source, f.N)
-	case *wire.Retry:
-		if f.Code == wire.RetryStorage {
-			l.s.hold(f.Code)
-		}
-		if !l.s.out.retry(f.Source, f.N, millis(f.AfterMS)) {
-			return fmt.Errorf("%w: it wants a line that was set aside", errResync)
-		}
-	case *wire.Refused:
-		l.s.refused(ID{f.Source, f.N}, RefusedError{Code: f.Code, Message: f.Message})
-	case *wire.Presence:
-		return l.presence(f)
-	case *wire.Live:
-		return l.level()
-	case *wire.Bye:
-		return l.bye(f)
-	}
-	return nil
-}
-
-// events takes a batch if it follows what this session has.
-func (l *link) events(f *wire.Events) error {
-	s := l.s
-	if f.After != s.got.cursor {
-		return fmt.Errorf("%w: batch does not follow", errResync)
-	}
-	for i := range f.Events {
-		e := &f.Events[i]
-		if e.Seq <= s.got.seq {
-			continue // the connection before was lost in the middle of this batch
-		}
-		if e.Kind != wire.KindVoid {
-			m := Message{
-				Room: s.opts.Room, From: e.From, Text: e.Text, Kind: e.Kind, At: e.At.Time, Seq: e.Seq,
-				ID: ID{e.Source, e.N}, Own: s.mine[e.Source], Replayed: !l.live, Seen: e.Seq <= s.at0,
-			}
-			// The cursor before this batch: if the consumer gets no further, the next
-			// session is sent the batch again, and skips what was taken.
-			if err := l.logged(m, point{f.After, e.Seq}); err != nil {
-				return err
-			}
-		}
-		s.got.seq = e.Seq
-		l.conn.Proven() // for who only reads, a line is what an ack is for who talks
-	}
-	s.got.cursor = f.Cursor
-	return l.reached(s.got)
-}
-
-func (l *link) acked(source string, n uint64) {
-	s := l.s
-	lines := s.out.ack(source, n)
-	if len(lines) == 0 {
-		return
-	}
-	l.conn.Proven()
-	s.hold("")
-	s.noteBase(source, n)
-	s.keeper.noteAcked(lines)
-	for _, line := range lines {
-		s.feed.push(item{Event: Receipt{ID: line.ID}}, nil)
-	}
-}
-
-func (s *Session) noteBase(source string, n uint64) { s.bases[source] = max(s.bases[source], n) }
-
-// refused sets a line aside.
-func (s *Session) refused(id ID, why RefusedError) {
-	for _, line := range s.out.refuse(id) {
-		why.Text = line.Text
-		s.noteBase(id.Source, id.N)
-		s.keeper.noteRefused(line, why)
-		s.opts.Logger.Warn("line refused", "n", id.N, "code", why.Code)
-		s.feed.push(item{Event: Receipt{ID: id, Err: &why}}, nil)
-	}
-}
-
-// presence keeps the list of members; before the room is level it only completes it.
-func (l *link) presence(f *wire.Presence) error {
-	for _, m := range f.Joined {
-		l.members[m] = true
-	}
-	for _, m := range f.Left {
-		delete(l.members, m)
-	}
-	if !l.live {
-		return nil
-	}
-	return l.tellPresence(nil)
-}
-
-// level ends the replay.
-func (l *link) level() error {
-	if l.live {
-		return nil
-	}
-	l.live = true
-	if err := l.push(StateChange{State: Online}); err != nil {
-		return err
-	}
-	return l.tellPresence(slices.Sorted(maps.Keys(l.members)))
-}
-
-// tellPresence has the consumer told who is there; Session.meet finds out what of it
-// is news.
-func (l *link) tellPresence(here []string) error {
-	return l.emit(item{Event: Presence{Here: here}, members: maps.Clone(l.members)})
-}
 
 // bye is the server's last word: it counts more than the close code, which may be
 // lost on the way.
@@ -346,7 +234,11 @@ func (l *link) leave() {
 // send writes lines as the outbox lets them go, until the connection dies.
 func (l *link) send() {
 	s := l.s
-	for {
+	for said := 0; ; {
+		var ok bool
+		if said, ok = l.ask(said); !ok {
+			return
+		}
 		now := time.Now()
 		line, wait, ok := s.out.next(now)
 		if ok && !l.named[line.ID.Source] { // more sources than one hello can name
@@ -354,7 +246,7 @@ func (l *link) send() {
 			return
 		}
 		if ok {
-			f := &wire.Send{Source: line.ID.Source, N: line.ID.N, Kind: line.Kind, Text: line.Text}
+			f := &wire.Send{Source: line.ID.Source, N: line.ID.N, Kind: line.Kind, To: line.To, Text: line.Text}
 			if l.conn.Write(wire.Encode(f)) != nil {
 				return
 			}
@@ -376,6 +268,7 @@ func (l *link) send() {
 		}
 		select {
 		case <-s.out.changed:
+		case <-s.asks.changed:
 		case <-later:
 		case <-l.conn.Done():
 			return

@@ -47,6 +47,11 @@ type Options struct {
 	HTTPClient *http.Client
 	Header     http.Header
 
+	// StaleAfter is the age from which a line that could not be sent is not sent
+	// without being asked: when there is a connection again, a Stale event tells of
+	// it, and nothing goes out until Release or Discard. Zero means never to ask.
+	StaleAfter time.Duration
+
 	// Heartbeat and DeadAfter hold until the server has said its own. Zero means
 	// transport.Options' defaults.
 	Heartbeat, DeadAfter time.Duration

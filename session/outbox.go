@@ -12,6 +12,7 @@ import (
 type Line struct {
 	ID   ID
 	Kind string
+	To   string // of a private line: who it is for
 	Text string
 	At   time.Time // when Send took it
 
@@ -29,16 +30,24 @@ type outbox struct {
 	window   int       // how many may be
 	hold     time.Time // nothing goes out before
 	progress time.Time // when the oldest line on its way was sent, or an ack came
+	handed   uint64    // the key of the last line that was ever sent, or may have been
+
+	staleAfter time.Duration
+	asking     bool   // the user is asked about stale lines; nothing goes out
+	released   uint64 // the key up to which they may go
 
 	changed chan struct{} // there may be something to send
 	emptied chan struct{} // closed while there are no lines; replaced when there are
 	freed   chan struct{} // closed when lines go; replaced then
 }
 
-func newOutbox(lines []Line) *outbox {
-	o := &outbox{changed: make(chan struct{}, 1), emptied: make(chan struct{}), freed: make(chan struct{})}
+func newOutbox(lines []Line, staleAfter time.Duration) *outbox {
+	o := &outbox{staleAfter: staleAfter, changed: make(chan struct{}, 1), emptied: make(chan struct{}), freed: make(chan struct{})}
 	close(o.emptied)
 	o.add(lines)
+	if n := len(lines); n > 0 {
+		o.handed = lines[n-1].key
+	}
 	return o
 }
 
@@ -85,11 +94,12 @@ func (o *outbox) all() []Line {
 	return append([]Line(nil), o.lines...)
 }
 
-// connected begins a new connection: nothing is on its way.
+// connected begins a new connection: nothing is on its way. A window of zero ends it.
 func (o *outbox) connected(window int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.sent, o.window, o.hold = 0, window, time.Time{}
+	o.weigh(time.Now())
 	nudge(o.changed)
 }
 
@@ -100,7 +110,7 @@ func (o *outbox) connected(window int) {
 func (o *outbox) next(now time.Time) (l Line, wait time.Duration, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.sent >= len(o.lines) || o.sent >= o.window || o.lines[o.sent].ID.Source != o.lines[0].ID.Source {
+	if o.asking || o.sent >= len(o.lines) || o.sent >= o.window || o.lines[o.sent].ID.Source != o.lines[0].ID.Source {
 		return Line{}, 0, false
 	}
 	if wait := o.hold.Sub(now); wait > 0 {
@@ -109,8 +119,10 @@ func (o *outbox) next(now time.Time) (l Line, wait time.Duration, ok bool) {
 	if o.sent == 0 {
 		o.progress = now
 	}
+	l = o.lines[o.sent]
 	o.sent++
-	return o.lines[o.sent-1], 0, true
+	o.handed = max(o.handed, l.key)
+	return l, 0, true
 }
 
 // patience is how much is left of the time that an ack may take; waiting is false
@@ -141,6 +153,11 @@ func (o *outbox) refuse(id ID) []Line {
 func (o *outbox) remove(gone func(Line) bool) (removed []Line) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	return o.drop(gone)
+}
+
+// drop is remove, under mu.
+func (o *outbox) drop(gone func(Line) bool) (removed []Line) {
 	n := 0
 	for n < len(o.lines) && gone(o.lines[n]) { // nearly always a run at the front
 		n++

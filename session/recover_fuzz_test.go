@@ -103,9 +103,9 @@ func recoverSlot(t *testing.T, dir string, empty bool) {
 	if !slices.Equal(st.lines, lines) && !slices.Equal(st.lines, before) {
 		t.Fatalf("holds %v, want %v or %v", said(st.lines), said(lines), said(before))
 	}
-	k := newKeeper(s, newOutbox(st.lines), &Options{MaxLines: 100, MaxBytes: 1 << 20})
+	k := newKeeper(s, newOutbox(st.lines, 0), &Options{MaxLines: 100, MaxBytes: 1 << 20})
 	go k.run()
-	if _, err := k.add("", []string{"more", strings.Repeat("x", 4000)}); err != nil {
+	if _, err := k.add("", "", []string{"more", strings.Repeat("x", 4000)}); err != nil {
 		if closed := k.close(); !errors.Is(err, errDamaged) || !errors.Is(closed, errDamaged) {
 			t.Fatalf("%v, %v; want that it is damaged", err, closed)
 		}

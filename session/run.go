@@ -103,6 +103,7 @@ func (s *Session) serve(ctx context.Context, conn *transport.Conn) error {
 		l.leave()
 	})
 	err := l.serve()
+	s.asks.lost()
 	s.why = err
 	s.hold("")
 	conn.Close(transport.CloseCode(wire.Resync.Close), "")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -26,6 +27,7 @@ type Session struct {
 	keeper *keeper
 	out    *outbox
 	feed   *feed
+	asks   *asks
 	wake   chan struct{}
 
 	conn   atomic.Pointer[transport.Conn] // the one that is up, for Redial
@@ -40,7 +42,8 @@ type Session struct {
 	status   Status
 	consumed point // what the consumer has taken
 
-	members map[string]bool // as the consumer knows them; the consumer's own
+	members map[string]bool   // as the consumer knows them; the consumer's own
+	away    map[string]string // likewise
 
 	// What follows is run's own.
 	at0   uint64            // what an earlier session of this slot had shown
@@ -62,6 +65,7 @@ type Status struct {
 	RetryAt time.Time     // Waiting: when the next one is due
 	Err     error         // Waiting, Closed: why
 	Unsent  int           // lines that are not acknowledged
+	Stale   int           // lines that the user is asked about: see Options.StaleAfter
 	Held    string        // why the server can't store lines just now, as in Held; empty if it can
 	Heard   time.Time     // when something last came from the server; zero if never
 	RTT     time.Duration // of the last ping on this connection; zero if none
@@ -101,7 +105,7 @@ func Open(target string, opts *Options) (*Session, error) {
 func start(o Options, at server, key string, slot *slot, state slotState) *Session {
 	s := &Session{
 		opts: o, at: at, key: key, device: state.device,
-		out: newOutbox(state.lines), feed: newFeed(), wake: make(chan struct{}, 1),
+		out: newOutbox(state.lines, o.StaleAfter), feed: newFeed(), asks: newAsks(), wake: make(chan struct{}, 1),
 		ended: make(chan struct{}), bases: map[string]uint64{}, mine: map[string]bool{}, ghosts: 1,
 	}
 	if !o.Fresh {
@@ -137,7 +141,7 @@ func start(o Options, at server, key string, slot *slot, state slotState) *Sessi
 // follow it. If a line is not fit to be sent, the error is a *TextError and none is
 // taken. If the outbox has no room for all, none is taken: ErrOutboxFull. After ErrDisk
 // nobody knows whether they were.
-func (s *Session) Send(lines ...string) (ID, error) { return s.send("", lines) }
+func (s *Session) Send(lines ...string) (ID, error) { return s.send("", "", lines) }
 
 // SendWait is Send, but waits for room in the outbox until ctx or the session ends.
 // More than even an empty outbox takes is refused at once: ErrOutboxFull.
@@ -159,9 +163,22 @@ func (s *Session) SendWait(ctx context.Context, lines ...string) (ID, error) {
 }
 
 // SendAction is Send for lines in the manner of /me.
-func (s *Session) SendAction(lines ...string) (ID, error) { return s.send(wire.KindAction, lines) }
+func (s *Session) SendAction(lines ...string) (ID, error) {
+	return s.send(wire.KindAction, "", lines)
+}
 
-func (s *Session) send(kind string, lines []string) (ID, error) {
+// SendTo is Send for lines that only the user named to is shown, now or when they next
+// are in the room. If nobody has that name, the line's Receipt comes with the code
+// wire.RefusedUnknown; an older server refuses all of them, as wire.RefusedKind.
+func (s *Session) SendTo(to string, lines ...string) (ID, error) {
+	name, err := wire.Name(to)
+	if err != nil {
+		return ID{}, &TextError{Code: wire.RefusedUnknown, Message: err.Error()}
+	}
+	return s.send(wire.KindPrivate, name, lines)
+}
+
+func (s *Session) send(kind, to string, lines []string) (ID, error) {
 	if len(lines) == 0 {
 		return ID{}, nil
 	}
@@ -178,7 +195,7 @@ func (s *Session) send(kind string, lines []string) (ID, error) {
 		return ID{}, s.Err()
 	default:
 	}
-	id, err := s.keeper.add(kind, lines)
+	id, err := s.keeper.add(kind, to, lines)
 	if err != nil && !errors.Is(err, ErrOutboxFull) && !errors.Is(err, ErrClosed) {
 		err = fmt.Errorf("session: %w", err)
 	}
@@ -189,8 +206,8 @@ func (s *Session) send(kind string, lines []string) (ID, error) {
 // says why. There may be one consumer at a time. A slow one delays the connection,
 // which may be lost for it, but never loses a line: it will be replayed. One that
 // comes late, or breaks off and ranges again, gets every line that it has not had;
-// but of more than 1,024 events that come meanwhile, Receipts, Presences,
-// StateChanges and Helds are forgotten.
+// but of more than 1,024 events that come meanwhile, all but lines and gaps are
+// forgotten.
 //
 // A line counts as consumed when the loop asks for the next event or ends, and when
 // Close is called meanwhile. After Close there are no more lines; the next session
@@ -210,7 +227,7 @@ func (s *Session) Events() iter.Seq[Event] {
 			}
 			e := it.Event
 			if it.members != nil {
-				e = s.meet(it.members, e.(Presence))
+				e = s.meet(it, e.(Presence))
 			}
 			more := e == nil || yield(e)
 			s.take(it)
@@ -237,7 +254,8 @@ func (s *Session) take(it item) {
 // meet completes p with what changed since the consumer was last told who is there,
 // and returns nil if that is nothing. So an outage in which nothing changed says
 // nothing more than who is here.
-func (s *Session) meet(members map[string]bool, p Presence) Event {
+func (s *Session) meet(now item, p Presence) Event {
+	members := now.members
 	for m := range members {
 		if !s.members[m] {
 			p.Joined = append(p.Joined, m)
@@ -249,7 +267,10 @@ func (s *Session) meet(members map[string]bool, p Presence) Event {
 		}
 	}
 	s.members = members
-	if len(p.Here)+len(p.Joined)+len(p.Left) == 0 {
+	if !maps.Equal(s.away, now.away) {
+		p.Away, s.away = now.away, now.away
+	}
+	if len(p.Here)+len(p.Joined)+len(p.Left) == 0 && p.Away == nil {
 		return nil
 	}
 	slices.Sort(p.Joined)
@@ -277,6 +298,7 @@ func (s *Session) Status() Status {
 	st := s.status
 	s.mu.Unlock()
 	st.Unsent, _ = s.out.size()
+	st.Stale, _ = s.out.stale()
 	if c := s.conn.Load(); c != nil {
 		st.Heard, st.RTT = c.Heard(), c.RTT()
 	}

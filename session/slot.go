@@ -43,6 +43,7 @@ type record struct {
 	Source string    `json:"source"`
 	N      uint64    `json:"n"`
 	Kind   string    `json:"kind,omitempty"`
+	To     string    `json:"to,omitempty"`
 	Text   string    `json:"text"`
 	At     time.Time `json:"at"`
 	Code   string    `json:"code,omitempty"`   // why it was refused
@@ -280,7 +281,7 @@ func (s *slot) load() (st slotState, err error) {
 				return fmt.Errorf("%w: line %x", errDamaged, k)
 			}
 			st.lines = append(st.lines, Line{
-				ID: ID{r.Source, r.N}, Kind: r.Kind, Text: r.Text, At: r.At, key: binary.BigEndian.Uint64(k),
+				ID: ID{r.Source, r.N}, Kind: r.Kind, To: r.To, Text: r.Text, At: r.At, key: binary.BigEndian.Uint64(k),
 			})
 			return nil
 		})
@@ -293,7 +294,7 @@ func putLine(tx *bbolt.Tx, l Line) (key uint64, err error) {
 	if key, err = b.NextSequence(); err != nil {
 		return 0, err
 	}
-	v, err := json.Marshal(record{Source: l.ID.Source, N: l.ID.N, Kind: l.Kind, Text: l.Text, At: l.At})
+	v, err := json.Marshal(record{Source: l.ID.Source, N: l.ID.N, Kind: l.Kind, To: l.To, Text: l.Text, At: l.At})
 	if err != nil {
 		return 0, err
 	}

@@ -24,7 +24,7 @@ func use(t *testing.T, dir string, fresh bool, f func(*keeper)) slotState {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := newKeeper(s, newOutbox(state.lines), &Options{MaxLines: 10_000, MaxBytes: 8 << 20})
+	k := newKeeper(s, newOutbox(state.lines, 0), &Options{MaxLines: 10_000, MaxBytes: 8 << 20})
 	go k.run()
 	defer func() {
 		if err := k.close(); err != nil {
@@ -37,7 +37,7 @@ func use(t *testing.T, dir string, fresh bool, f func(*keeper)) slotState {
 
 func add(t *testing.T, k *keeper, texts ...string) ID {
 	t.Helper()
-	id, err := k.add("", texts)
+	id, err := k.add("", "", texts)
 	if err != nil {
 		t.Fatal(err)
 	}

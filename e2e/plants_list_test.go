@@ -81,19 +81,38 @@ var plants = []plant{
 
 	// What readers are shown.
 	{"live only", simulation("0.25"), []overlay.Edit{
-		overlay.After("server/peer.go", `p.seq, p.cursor = start.Seq, start.Cursor`, `; p.seq += uint64(start.Missed)`),
+		overlay.After("server/peer.go", `p.seq, p.told, p.cursor = start.Seq, start.Seq, start.Cursor`, `; p.seq += uint64(start.Missed)`),
 	}},
 	{"resume one line too late", simulation("0.25"), []overlay.Edit{
-		overlay.After("server/peer.go", `p.seq, p.cursor = start.Seq, start.Cursor`, `; p.seq++`),
+		overlay.After("server/peer.go", `p.seq, p.told, p.cursor = start.Seq, start.Seq, start.Cursor`, `; p.seq++`),
 	}},
 	{"resume one line too early", by("server", "TestReplay"), []overlay.Edit{
-		overlay.After("server/peer.go", `p.seq, p.cursor = start.Seq, start.Cursor`, `; p.seq = max(p.seq, 1) - 1`),
+		overlay.After("server/peer.go", `p.seq, p.told, p.cursor = start.Seq, start.Seq, start.Cursor`, `; p.seq = max(p.seq, 1) - 1`),
+	}},
+	{"private lines are shown to all", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("server/private.go", `if l.Kind != history.KindPrivate {`, `if l.Kind != "" || !p.plain() {`),
+	}},
+	{"private lines are shown to their sender only", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("server/private.go", ` && l.Readers[tagBytes:] != mine`, ``),
+	}},
+	{"private lines follow the name", by("server", "TestPrivateIsForKeys"), []overlay.Edit{
+		overlay.Replace("server/private.go", `mine := tag(p.key)`, `mine := tag(p.key)
+	if l.To == p.user {
+		return false
+	}`),
+	}},
+	{"a hidden line moves the cursor in silence", by("server", "TestHiddenLines"), []overlay.Edit{
+		overlay.Replace("server/peer.go", `if len(ls) == 0 && p.seq-p.told < maxHidden {`, `if len(ls) == 0 {
+		p.cursor = last.Cursor`),
+	}},
+	{"stale lines go out unasked", by("session", "TestStale"), []overlay.Edit{
+		overlay.Replace("session/outbox.go", `if o.asking || `, `if `),
 	}},
 	{"batch that does not follow is shown", by("session", "TestBatchThatDoesNotFollow"), []overlay.Edit{
-		overlay.Replace("session/link.go", `if f.After != s.got.cursor {`, `if false {`),
+		overlay.Replace("session/incoming.go", `if f.After != s.got.cursor {`, `if false {`),
 	}},
 	{"lines of a batch cut short are shown again", by("session", "TestLostInTheMiddleOfABatch"), []overlay.Edit{
-		overlay.Replace("session/link.go", `if e.Seq <= s.got.seq {`, `if false {`),
+		overlay.Replace("session/incoming.go", `if e.Seq <= s.got.seq {`, `if false {`),
 	}},
 	{"lost wake-up", simulation("0.25"), []overlay.Edit{
 		overlay.Replace("server/out.go", `		o.again = true
@@ -118,7 +137,7 @@ func eventsFrame`),
 		overlay.Replace("server/history/trim.go", `lineKey(nil, name, edge.seq+1), nil)`, `lineKey(nil, name, edge.seq+2), nil)`),
 	}},
 	{"every second line is skipped", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("session/link.go", `		s.got.seq = e.Seq
+		overlay.Replace("session/incoming.go", `		s.got.seq = e.Seq
 `, `		s.got.seq = e.Seq + 1
 `),
 	}},
@@ -132,7 +151,7 @@ func eventsFrame`),
 			var err error`),
 	}},
 	{"cursor moves to the end of a batch at its first line", by("session", "TestStopInTheMiddleOfABatch"), []overlay.Edit{
-		overlay.Replace("session/link.go", `point{f.After, e.Seq}`, `point{f.Cursor, e.Seq}`),
+		overlay.Replace("session/incoming.go", `point{f.After, e.Seq}`, `point{f.Cursor, e.Seq}`),
 	}},
 	{"cursor forgotten", simulation("0.25"), []overlay.Edit{
 		overlay.Replace("session/slot.go", `if p := meta.Get(pointKey); len(p) >= 8 {`, `if p := meta.Get(pointKey); false {`),
@@ -195,7 +214,7 @@ func eventsFrame`),
 		overlay.After("server/room.go", `	log  history.Log`, `; turn chan struct{}`),
 		overlay.After("server/room.go", `drained: make(chan struct{}),`, ` turn: make(chan struct{}, 1),`),
 		overlay.Before("server/peer.go", `ok = p.conn.Write(eventsFrame(`, `p.room.turn <- struct{}{}; `),
-		overlay.Before("server/peer.go", `p.seq, p.cursor = last.Seq, last.Cursor`, `<-p.room.turn; `),
+		overlay.Before("server/peer.go", `p.told, p.cursor = last.Seq, last.Cursor`, `<-p.room.turn; `),
 	}},
 	{"drain does not wait for the disk", by("server", "TestShutdown"), []overlay.Edit{
 		overlay.Replace("server/server.go", `		case <-r.drained:

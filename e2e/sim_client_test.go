@@ -73,7 +73,7 @@ func (c *client) open(backlog int) {
 	c.session, c.killed, c.ended = s, new(atomic.Bool), make(chan struct{})
 	if c.life == 1 {
 		trimmed := c.sim.server.keep.Lines > 0 // perhaps before its first connection
-		c.sim.oracle.Reader(c.name, oracle.View{Late: trimmed})
+		c.sim.oracle.Reader(c.name, oracle.View{As: c.name, Late: trimmed})
 	}
 	go c.read(s, c.killed, c.ended)
 }
@@ -99,6 +99,9 @@ func (c *client) read(s *session.Session, killed *atomic.Bool, ended chan struct
 			c.meet(e)
 		case session.Message:
 			o.Saw(c.name, e.Seq, e.From, e.Text)
+			if e.To != "" && !e.Own {
+				met.count("client: private line shown")
+			}
 		case session.Gap:
 			met.count("client: gap " + e.Reason)
 			if e.Lost < 0 { // the view begins anew, nobody knows where
@@ -117,8 +120,13 @@ func (c *client) read(s *session.Session, killed *atomic.Bool, ended chan struct
 	}
 }
 
-// burst says lines.
+// burst says lines, one time in four to one of the others only.
 func (c *client) burst(n int) {
+	say := c.session.Send
+	if c.spoken%4 == 3 && c.sim.acquainted() {
+		to := c.sim.clients[c.spoken/4%len(c.sim.clients)].name
+		say = func(lines ...string) (session.ID, error) { return c.session.SendTo(to, lines...) }
+	}
 	var lines []string
 	for range n {
 		c.spoken++
@@ -126,7 +134,7 @@ func (c *client) burst(n int) {
 		lines = append(lines, line)
 		c.sim.oracle.Said(c.name, line)
 	}
-	id, err := c.session.Send(lines...)
+	id, err := say(lines...)
 	if err != nil {
 		c.sim.t.Errorf("%s: send: %v", c.name, err)
 	}

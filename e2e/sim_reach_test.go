@@ -17,6 +17,7 @@ import (
 var wanted = []string{
 	"client: gap diverged",
 	"client: gap expired",
+	"client: private line shown",
 	"client: session online",
 	"client: session resuming",
 	"client: session waiting",

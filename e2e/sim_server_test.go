@@ -147,7 +147,7 @@ func (v *server) check() {
 func plainEntries(entries []history.Entry) (log []oracle.Entry) {
 	for _, e := range entries {
 		if e.Kind != history.KindVoid {
-			log = append(log, oracle.Entry{Seq: e.Seq, From: e.User, Text: e.Text})
+			log = append(log, oracle.Entry{Seq: e.Seq, From: e.User, Text: e.Text, To: e.To})
 		}
 	}
 	return log
@@ -182,6 +182,10 @@ func (p *tap) Open(name string, sink func([]history.Entry)) (history.Log, error)
 
 func (p *tap) Claim(name string, key [32]byte, now time.Time, ttl time.Duration) (bool, error) {
 	return p.Store.Claim(name, key, p.server.wrong(now), ttl)
+}
+
+func (p *tap) Owner(name string, now time.Time, ttl time.Duration) (key [32]byte, owned bool, err error) {
+	return p.Store.Owner(name, p.server.wrong(now), ttl)
 }
 
 func (p *tap) Trim(ctx context.Context, keep history.Retention, now time.Time) error {
@@ -269,8 +273,12 @@ func (v *server) syncFails() {
 	v.powerCut()
 }
 
-// keepCopy makes a backup, if all is quiet enough to know what is in it.
+// keepCopy makes a backup, if all is quiet enough to know what is in it. Before all
+// names are claimed in it, private lines would be refused after it was put back.
 func (v *server) keepCopy() {
+	if !v.sim.acquainted() {
+		return
+	}
 	v.sim.still()
 	v.backup = &backup{v.mem.CrashClone(vfs.CrashCloneCfg{}), len(v.truth)}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"holdfast/e2e/netsim"
 	"holdfast/e2e/oracle"
+	"holdfast/session"
 )
 
 var (
@@ -97,6 +99,7 @@ type sim struct {
 	dir     string
 	clients []*client
 	acks    acks
+	claimed bool         // all clients' names
 	guests  atomic.Int64 // so far, to name them
 
 	heals   []func()     // what ends each fault that lasts
@@ -165,6 +168,14 @@ func (s *sim) pause() time.Duration {
 // still waits until nobody does anything but wait for a time to come, or for a fault to
 // end.
 func (s *sim) still() { synctest.Wait() }
+
+// acquainted reports whether all names are claimed: all clients were online together
+// once.
+func (s *sim) acquainted() bool {
+	offline := func(c *client) bool { return c.session.Status().State != session.Online }
+	s.claimed = s.claimed || !slices.ContainsFunc(s.clients, offline)
+	return s.claimed
+}
 
 func (s *sim) anyone() *client { return s.clients[s.rng.IntN(len(s.clients))] }
 

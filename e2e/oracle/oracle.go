@@ -10,11 +10,13 @@ type Entry struct {
 	Seq  uint64 // its position: strictly increasing, gaps allowed
 	From string // the user
 	Text string
+	To   string // of a private line: who it is for
 }
 
 // View says what a reader is promised. The zero value is the strictest: all
-// lines, from the log's first to its last.
+// public lines, from the log's first to its last, and no other.
 type View struct {
+	As   string // the user who reads, and is sent the private lines from and to it; empty means none of them
 	Omit string // the user whose lines this reader is not sent: its own, in plain mode; empty means none
 	Late bool   // its first line may be anywhere in the log
 	Gone bool   // it left before the end: CheckLive does not ask it to be level

@@ -86,7 +86,7 @@ func TestLog(t *testing.T) {
 		{"not yet stored", func(o *oracle.Oracle) { said(o, "ana", "a1", "a2", "a3", "a4") }, two, nil},
 		{
 			"positions with gaps", func(o *oracle.Oracle) { said(o, "ana", "a1", "a2") },
-			[]oracle.Entry{{4, "ana", "a1"}, {9, "ana", "a2"}},
+			[]oracle.Entry{{Seq: 4, From: "ana", Text: "a1"}, {Seq: 9, From: "ana", Text: "a2"}},
 			nil,
 		},
 		{
@@ -116,12 +116,12 @@ func TestLog(t *testing.T) {
 		},
 		{
 			"positions repeat", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2") },
-			[]oracle.Entry{{4, "ana", "a1"}, {4, "ana", "a2"}},
+			[]oracle.Entry{{Seq: 4, From: "ana", Text: "a1"}, {Seq: 4, From: "ana", Text: "a2"}},
 			[]oracle.Rule{oracle.LogOrder},
 		},
 		{
 			"positions fall", func(o *oracle.Oracle) { acked(o, "ana", "a1", "a2") },
-			[]oracle.Entry{{4, "ana", "a1"}, {3, "ana", "a2"}},
+			[]oracle.Entry{{Seq: 4, From: "ana", Text: "a1"}, {Seq: 3, From: "ana", Text: "a2"}},
 			[]oracle.Rule{oracle.LogOrder},
 		},
 	})

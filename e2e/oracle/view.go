@@ -60,7 +60,13 @@ func (c *checker) follow(r *reader) *viewer {
 	return v
 }
 
-func (v *viewer) isSent(e Entry) bool { return v.r.view.Omit == "" || e.From != v.r.view.Omit }
+func (v *viewer) isSent(e Entry) bool {
+	view := v.r.view
+	if e.To != "" && (view.As == "" || view.As != e.From && view.As != e.To) {
+		return false
+	}
+	return view.Omit == "" || e.From != view.Omit
+}
 
 // gap lets the reader leave out lost lines, or as many as there are. Where the log went
 // back and was then trimmed, nobody knows any more what the reader's place there was.
@@ -76,7 +82,7 @@ func (v *viewer) saw(e Entry) {
 	if !ok {
 		return
 	}
-	if !v.isSent(e) {
+	if !v.isSent(v.log[i]) {
 		v.report(ViewOthers, "%s was shown %s of %s", v.r.name, short(e.Text), e.From)
 		return
 	}

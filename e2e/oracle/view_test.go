@@ -111,3 +111,24 @@ func TestViewOfOthers(t *testing.T) {
 		{"behind", tell(1), mixed, []oracle.Rule{oracle.LiveLevel}},
 	})
 }
+
+func TestViewOfPrivateLines(t *testing.T) {
+	mixed := log("ana:a1", "ana:a2", "cem:c1", "ana:a3")
+	mixed[1].To, mixed[2].To = "ben", "ana"
+	tell := func(as string, indices ...int) func(o *oracle.Oracle) {
+		return func(o *oracle.Oracle) {
+			o.Reader("ben", oracle.View{As: as})
+			acked(o, "ana", "a1", "a2", "a3")
+			acked(o, "cem", "c1")
+			saw(o, mixed, indices...)
+		}
+	}
+	check(t, true, []run{
+		{"to", tell("ben", 0, 1, 3), mixed, nil},
+		{"from and to", tell("ana", 0, 1, 2, 3), mixed, nil},
+		{"neither", tell("dia", 0, 3), mixed, nil},
+		{"nobody", tell("", 0, 3), mixed, nil},
+		{"another's", tell("ben", 0, 1, 2, 3), mixed, []oracle.Rule{oracle.ViewOthers}},
+		{"left out", tell("ben", 0, 3), mixed, []oracle.Rule{oracle.ViewNoGap}},
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // maxQueue bounds the lines that wait while the terminal takes no output.
@@ -17,12 +18,28 @@ const maxQueue = 2000
 type board struct {
 	wake chan struct{} // holds a token when something changed
 
-	mu      sync.Mutex
-	queue   []string // lines to go above the prompt
-	dropped int      // lines that no longer fitted into queue
-	status  []string
+	mu       sync.Mutex
+	queue    []string // lines to go above the prompt
+	dropped  int      // lines that no longer fitted into queue
+	cleared  bool     // the screen goes before queue
+	rung     bool     // the bell is to ring
+	lastRung time.Time
+	status   []string
+	prompt   string
+}
+
+// news is what waited on a board.
+type news struct {
+	cleared bool
+	rung    bool
+	lines   []string
+	status  []string // of the screen; must not be changed
 	prompt  string
 }
+
+// bellPause is the least time between two rings: a bell that never ends is no
+// signal.
+const bellPause = 2 * time.Second
 
 func newBoard() *board { return &board{wake: make(chan struct{}, 1), prompt: ">"} }
 
@@ -45,6 +62,19 @@ func (b *board) setStatus(rows []string) {
 
 func (b *board) setPrompt(text string) { b.change(func() { b.prompt = text }) }
 
+// clear also drops what waits: it would only be cleared at once.
+func (b *board) clear() {
+	b.change(func() { b.cleared, b.queue, b.dropped = true, nil, 0 })
+}
+
+func (b *board) ring() {
+	b.change(func() {
+		if now := time.Now(); b.lastRung.IsZero() || now.Sub(b.lastRung) >= bellPause {
+			b.rung, b.lastRung = true, now
+		}
+	})
+}
+
 func (b *board) change(f func()) {
 	b.mu.Lock()
 	f()
@@ -55,16 +85,16 @@ func (b *board) change(f func()) {
 	}
 }
 
-// take empties the queue. The status rows must not be changed.
-func (b *board) take() (lines, status []string, prompt string) {
+// take returns what is new, once.
+func (b *board) take() news {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	lines, b.queue = b.queue, nil
+	n := news{b.cleared, b.rung, b.queue, b.status, b.prompt}
 	if b.dropped > 0 {
-		lines = slices.Insert(lines, 0, fmt.Sprintf("-- %d lines not shown --", b.dropped))
-		b.dropped = 0
+		n.lines = slices.Insert(n.lines, 0, fmt.Sprintf("-- %d lines not shown --", b.dropped))
 	}
-	return lines, b.status, b.prompt
+	b.cleared, b.rung, b.queue, b.dropped = false, false, nil, 0
+	return n
 }
 
 // splitRows copies rows. A line break inside one would put the painter's count

@@ -75,6 +75,9 @@ func chatChild() {
 	go obey(u, os.NewFile(commandFD, "commands"))
 	for {
 		line, err := u.ReadLine()
+		if u.Pasted() {
+			report("pasted")
+		}
 		report("line %q %v", line, err)
 		if err == io.EOF {
 			break
@@ -119,6 +122,12 @@ func obey(u *UI, commands io.Reader) {
 			}()
 		case "status":
 			u.SetStatus(strings.Split(rest, "|")...)
+		case "bell":
+			u.Bell()
+		case "clear":
+			u.Print("in vain")
+			u.Clear()
+			message()
 		case "nostatus":
 			u.SetStatus()
 		case "prompt":

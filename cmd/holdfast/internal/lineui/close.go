@@ -50,7 +50,7 @@ func (u *UI) close() error {
 	case <-time.After(patience):
 		ended = false
 	}
-	u.bell.Close()
+	u.caller.Close()
 	ended = await(u.keysGone) && ended
 	signal.Stop(u.resized)
 	signal.Stop(u.windowed)
@@ -69,7 +69,7 @@ func (u *UI) close() error {
 		err = errors.Join(err, fmt.Errorf("restore terminal: %w", rerr))
 	}
 	if ended { // otherwise somebody may still read from it
-		u.belled.Close()
+		u.called.Close()
 		u.stdin.closeReader()
 	}
 	taken.Store(false)

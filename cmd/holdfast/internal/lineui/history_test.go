@@ -60,22 +60,3 @@ func TestHistoryForLiner(t *testing.T) {
 		t.Error(len(got), got[len(got)-1])
 	}
 }
-
-func TestBoardDropsTheOldest(t *testing.T) {
-	b := newBoard()
-	for i := range 2*maxQueue + 5 {
-		b.print([]string{fmt.Sprint(i)})
-	}
-	lines, _, _ := b.take()
-	var n int
-	if _, err := fmt.Sscanf(lines[0], "-- %d lines not shown --", &n); err != nil || len(lines) > maxQueue+1 {
-		t.Fatal(lines[0], len(lines))
-	}
-	if n+len(lines)-1 != 2*maxQueue+5 || lines[1] != fmt.Sprint(n) {
-		t.Errorf("%d dropped, %d left from %s on", n, len(lines)-1, lines[1])
-	}
-	b.print([]string{"two\nrows"})
-	if lines, _, _ := b.take(); len(lines) != 2 {
-		t.Errorf("%q", lines)
-	}
-}

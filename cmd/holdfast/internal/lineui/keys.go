@@ -16,8 +16,9 @@ const (
 
 // keyFilter turns what the terminal sends into keys that liner understands. A
 // bracketed paste becomes plain text without a single key in it: bare liner runs
-// a pasted Enter, Tab or Ctrl-C. Sequences that liner would type into the line
-// as rubbish (Shift-Up, reports of focus and mouse) are dropped.
+// a pasted Enter, Tab or Ctrl-C. A pasteMark stands before each piece of it.
+// Sequences that liner would type into the line as rubbish (Shift-Up, reports of
+// focus and mouse) are dropped.
 type keyFilter struct {
 	pend   []byte // the start of a rune or sequence whose rest is not here yet
 	paste  bool
@@ -66,7 +67,7 @@ func (k *keyFilter) key(out, b []byte) (_ []byte, n int) {
 		return out, 0
 	}
 	r, n := utf8.DecodeRune(b)
-	if r == anchor || r >= 0x80 && control(r) {
+	if ours(r) || r >= 0x80 && control(r) {
 		return out, n
 	}
 	return utf8.AppendRune(out, r), n
@@ -146,7 +147,10 @@ func (k *keyFilter) pasteText(out, b []byte) (_ []byte, n int) {
 	if n > 0 {
 		k.pasted = rune(b[n-1])
 	}
-	return append(out, flatten(text)...), n
+	if text = flatten(text); text != "" {
+		out = utf8.AppendRune(out, pasteMark)
+	}
+	return append(out, text...), n
 }
 
 // unfinished counts the bytes at the end of b that the next read may complete:

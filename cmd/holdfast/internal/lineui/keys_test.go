@@ -31,7 +31,13 @@ var keyTests = []struct{ in, want string }{
 	{"\x1b[200~\n\r\n\r\r\n\x1b[201~", "␤␤␤␤"},
 }
 
-func filtered(chunks ...string) string {
+// filtered returns the keys in chunks without pasteMarks, of which a paste in more
+// pieces has more.
+func filtered(chunks ...string) string { return unmarked(marked(chunks...)) }
+
+func unmarked(keys string) string { return strings.ReplaceAll(keys, string(pasteMark), "") }
+
+func marked(chunks ...string) string {
 	var k keyFilter
 	var out []byte
 	for _, c := range chunks {
@@ -60,6 +66,23 @@ func TestKeysAtEverySplit(t *testing.T) {
 		}
 		if got := filtered(single...); got != tt.want {
 			t.Errorf("%q in bytes: got %q, want %q", tt.in, got, tt.want)
+		}
+	}
+}
+
+// Each piece of a paste has its mark, nothing else has one.
+func TestPasteIsMarked(t *testing.T) {
+	for _, tt := range []struct {
+		chunks []string
+		want   string // with | for the mark
+	}{
+		{[]string{"ab\x1b[200~cd\x1b[201~e\r"}, "ab|cde\r"},
+		{[]string{"\x1b[200~c", "d", "\x1b[201~e"}, "|c|de"},
+		{[]string{"\x1b[200~\x03\x1b[201~e"}, "e"}, // nothing is left of it
+		{[]string{"a\U000E0101b\x1b[200~\U000E0101\U000E0100\x1b[201~"}, "ab"},
+	} {
+		if got := strings.ReplaceAll(marked(tt.chunks...), string(pasteMark), "|"); got != tt.want {
+			t.Errorf("%q: got %q, want %q", tt.chunks, got, tt.want)
 		}
 	}
 }
@@ -98,7 +121,10 @@ func FuzzKeys(f *testing.F) {
 			return
 		}
 		out = append(out, k.feed([]byte(pasteEnd))...)
-		for _, r := range string(out) {
+		if len(out) > 0 && !strings.HasPrefix(string(out), string(pasteMark)) {
+			t.Fatalf("%q pasted, %q comes out", text, out)
+		}
+		for _, r := range unmarked(string(out)) {
 			if control(r) || r == anchor {
 				t.Fatalf("%q pasted, %q comes out", text, out)
 			}
@@ -106,7 +132,7 @@ func FuzzKeys(f *testing.F) {
 		if !utf8.Valid(out) || k.paste {
 			t.Fatalf("%q pasted, %q comes out, in paste %v", text, out, k.paste)
 		}
-		if whole := filtered(pasteBegin + text + pasteEnd); whole != string(out) {
+		if whole := filtered(pasteBegin + text + pasteEnd); whole != unmarked(string(out)) {
 			t.Fatalf("%q split at %d: %q, whole %q", text, at, out, whole)
 		}
 	})

@@ -13,6 +13,15 @@ func New(*Options) (*UI, error) { return nil, ErrUnsupported }
 // ReadLine returns io.EOF.
 func (*UI) ReadLine() (string, error) { return "", io.EOF }
 
+// Pasted returns false.
+func (*UI) Pasted() bool { return false }
+
+// Clear does nothing.
+func (*UI) Clear() {}
+
+// Bell does nothing.
+func (*UI) Bell() {}
+
 // Print does nothing.
 func (*UI) Print(...string) {}
 

@@ -62,8 +62,7 @@ func (l *paintLoop) run() {
 			l.next()
 		}
 	}
-	lines, _, _ := l.board.take()
-	l.frames <- l.painter.erase() + printed(lines) + pasteOff
+	l.frames <- l.painter.erase() + printed(l.board.take().lines) + pasteOff
 }
 
 // wake is for SIGCONT. If it wasn't suspend that had us stopped but SIGSTOP, or
@@ -78,7 +77,7 @@ func (l *paintLoop) wake() {
 		return
 	}
 	l.painter.forget()
-	l.ring(modeIsLost)
+	l.call(modeIsLost)
 	l.change()
 }
 
@@ -106,7 +105,15 @@ func (l *paintLoop) next() {
 	case l.due:
 		l.due = false
 		l.painter.resize(l.Size()) // SIGWINCH may be on its way
-		l.send(l.painter.frame(l.board.take()))
+		n := l.board.take()
+		if n.cleared {
+			l.painter.clear()
+		}
+		frame := l.painter.frame(n.lines, n.status, n.prompt)
+		if n.rung {
+			frame += bel
+		}
+		l.send(frame)
 	}
 }
 

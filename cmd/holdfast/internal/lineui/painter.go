@@ -16,6 +16,7 @@ const (
 	clearScreen = "\x1b[H\x1b[2J"
 	plain       = "\x1b[0m"
 	newRow      = "\r\n"
+	bel         = "\a"
 )
 
 // keepRecent is how many printed lines are kept for a rebuilt screen.
@@ -65,6 +66,9 @@ func (p *painter) resize(cols, rows int) {
 	p.cols, p.rows = cols, rows
 	p.model.resize(cols)
 }
+
+// clear has the next frame begin on an empty screen, as Ctrl-L does.
+func (p *painter) clear() { p.model.cleared = true }
 
 // frame makes the text that shows lines and the block as it is now.
 func (p *painter) frame(lines, status []string, prompt string) string {

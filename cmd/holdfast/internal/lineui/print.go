@@ -13,6 +13,14 @@ import (
 // long, the oldest waiting lines give way to a notice.
 func (u *UI) Print(lines ...string) { u.board.print(lines) }
 
+// Clear takes all that was printed so far from the screen, as Ctrl-L does; the
+// prompt goes to the top. Terminals may keep it in their scrollback.
+func (u *UI) Clear() { u.board.clear() }
+
+// Bell rings the terminal's bell with the next frame, at most once in 2 seconds:
+// others in between do nothing.
+func (u *UI) Bell() { u.board.ring() }
+
 // SetStatus shows rows between the lines and the prompt instead of the ones
 // before; none hides them. Rows are cut at the window's width and may hold SGR.
 func (u *UI) SetStatus(rows ...string) { u.board.setStatus(rows) }

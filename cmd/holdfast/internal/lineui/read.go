@@ -31,11 +31,14 @@ func (u *UI) ReadLine() (string, error) {
 		if err := u.prepare(); err != nil {
 			return "", err
 		}
-		u.ring(promptBegins)
+		u.call(promptBegins)
 		line, err := u.liner.Prompt(u.prompt)
 		// In the stream behind what liner drew, so the model is empty when the next
 		// prompt comes to it: there is nothing to wait for.
 		io.WriteString(u.stdout, promptEnd)
+		if !errors.Is(err, liner.ErrInternal) { // else the keys of the next prompt may be given already
+			u.pasted = u.pasting.Swap(false)
+		}
 		switch {
 		case err == nil:
 			return unflatten(line), nil
@@ -53,6 +56,13 @@ func (u *UI) ReadLine() (string, error) {
 		}
 	}
 }
+
+// Pasted reports whether the terminal said that something was pasted into the
+// line that ReadLine returned last, even if no more than a word of it, or nothing,
+// was left in the end. Pasted line breaks are "\n" in the line. It is for the
+// goroutine that calls ReadLine. A terminal without bracketed paste (the Linux
+// console) never says so: what is pasted there comes as if it was typed.
+func (u *UI) Pasted() bool { return u.pasted }
 
 // prepare makes liner fit for a prompt. liner looks whether the prompt fits
 // before it asks for the window's width, so the width it knows is that of its

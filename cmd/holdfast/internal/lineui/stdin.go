@@ -8,12 +8,13 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
-// Rings for the keys goroutine.
+// Calls to the keys goroutine.
 const (
 	promptBegins = 'p' // give liner keys up to the end of a line
 	modeIsLost   = 'm' // the shell has set a mode of its own meanwhile
@@ -72,7 +73,7 @@ func (p *stdinPipe) close() {
 	w.Close()
 }
 
-func (u *UI) ring(why byte) { u.bell.Write([]byte{why}) }
+func (u *UI) call(why byte) { u.caller.Write([]byte{why}) }
 
 // readKeys is the only reader of the terminal. It hands liner one line at a time
 // and keeps the rest: what liner has buffered would be lost with it, and between
@@ -89,7 +90,7 @@ func (u *UI) readKeys() {
 		open   bool   // liner is prompting
 		buf    = make([]byte, 4096)
 	)
-	bell := int(u.belled.Fd())
+	called := int(u.called.Fd())
 	for {
 		select {
 		case <-u.aborted: // maybe in the background, where a read would stop us
@@ -100,13 +101,13 @@ func (u *UI) readKeys() {
 		if open && filter.waitsForMore() {
 			wait = escapeWait
 		}
-		ready, err := waitReadable(wait, bell, inFD, open)
+		ready, err := waitReadable(wait, called, inFD, open)
 		switch {
 		case err != nil:
 			u.Abort()
 			return
-		case ready.bell:
-			n, _ := u.belled.Read(buf)
+		case ready.called:
+			n, _ := u.called.Read(buf)
 			if n == 0 { // closed
 				return
 			}
@@ -134,32 +135,37 @@ func (u *UI) readKeys() {
 // is left and whether the prompt goes on.
 func (u *UI) give(keys []byte) (rest []byte, open bool) {
 	for len(keys) > 0 {
-		n := bytes.IndexAny(keys, "\r\n\x03\x1a")
+		n := bytes.IndexAny(keys, "\r\n\x03\x1a"+string(pasteMark))
 		if n < 0 {
 			u.stdin.write(keys)
 			return nil, true
 		}
-		if keys[n] != 0x1a {
-			u.stdin.write(keys[:n+1])
-			return keys[n+1:], false
+		r, size := utf8.DecodeRune(keys[n:])
+		if r != 0x1a && r != pasteMark {
+			u.stdin.write(keys[:n+size])
+			return keys[n+size:], false
 		}
 		if n > 0 {
 			u.stdin.write(keys[:n])
 		}
-		u.suspend() // liner ignores Ctrl-Z
-		keys = keys[n+1:]
+		if r == pasteMark {
+			u.pasting.Store(true)
+		} else {
+			u.suspend() // liner ignores Ctrl-Z
+		}
+		keys = keys[n+size:]
 	}
 	return nil, true
 }
 
-type readable struct{ bell, tty bool }
+type readable struct{ called, tty bool }
 
-// waitReadable waits until bell, or tty if asked for, can be read or has
+// waitReadable waits until called, or tty if asked for, can be read or has
 // ended. A negative wait is for ever; at the end of any other nothing is ready.
-func waitReadable(wait time.Duration, bell, tty int, askTTY bool) (readable, error) {
+func waitReadable(wait time.Duration, called, tty int, askTTY bool) (readable, error) {
 	for {
 		var set unix.FdSet
-		set.Set(bell)
+		set.Set(called)
 		if askTTY {
 			set.Set(tty)
 		}
@@ -168,13 +174,13 @@ func waitReadable(wait time.Duration, bell, tty int, askTTY bool) (readable, err
 			tv := unix.NsecToTimeval(int64(wait))
 			limit = &tv
 		}
-		_, err := unix.Select(max(bell, tty)+1, &set, nil, nil, limit)
+		_, err := unix.Select(max(called, tty)+1, &set, nil, nil, limit)
 		if err == syscall.EINTR { // the wait begins again; it is short
 			continue
 		}
 		if err != nil {
 			return readable{}, os.NewSyscallError("select", err)
 		}
-		return readable{bell: set.IsSet(bell), tty: askTTY && set.IsSet(tty)}, nil
+		return readable{called: set.IsSet(called), tty: askTTY && set.IsSet(tty)}, nil
 	}
 }

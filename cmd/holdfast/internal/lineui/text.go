@@ -13,12 +13,19 @@ const (
 	// and tells the model where the first edit row is. No text may hold it.
 	anchor = '\U000E0100'
 
+	// pasteMark stands before pasted text among the filtered keys, and goes no
+	// further than the keys goroutine. No text may hold it.
+	pasteMark = '\U000E0101'
+
 	pastedTab = "    "
 )
 
 // control reports whether r is something that a terminal acts on instead of
 // drawing it: C0, DEL and C1.
 func control(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }
+
+// ours reports whether r is a sign between parts of this package.
+func ours(r rune) bool { return r == anchor || r == pasteMark }
 
 // flatten makes one line of s that holds nothing liner would take for a key. A
 // byte that is not UTF-8 becomes U+FFFD.
@@ -32,7 +39,7 @@ func flatten(s string) string {
 			b.WriteString(newlineMark)
 		case r == '\t':
 			b.WriteString(pastedTab)
-		case control(r) || r == anchor:
+		case control(r) || ours(r):
 		default:
 			b.WriteRune(r)
 		}

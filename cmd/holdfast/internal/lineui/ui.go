@@ -40,9 +40,9 @@ var taken atomic.Bool
 
 var errInUse = errors.New("lineui: the terminal has a UI already")
 
-// UI is one terminal, typed on and printed to. Print, SetStatus, SetPrompt,
-// Size, AddHistory, SaveHistory and Abort may be called from any goroutine and
-// never wait for the terminal or for the user.
+// UI is one terminal, typed on and printed to. Print, Clear, Bell, SetStatus,
+// SetPrompt, Size, AddHistory, SaveHistory and Abort may be called from any
+// goroutine and never wait for the terminal or for the user.
 type UI struct {
 	opts   Options
 	prompt string // what liner is told; its cells are painted over
@@ -62,14 +62,17 @@ type UI struct {
 	closeOnce sync.Once
 	closeErr  error
 
+	pasting atomic.Bool // the keys goroutine gave the present prompt pasted text
+
 	// Owned by the goroutine in ReadLine, which holds the only token of turn.
 	turn    chan struct{}
+	pasted  bool // what pasting was at the end of the last prompt
 	liner   *liner.State
 	resized chan os.Signal // at least one resize since liner was made
 
-	// A pipe to the keys goroutine, which waits in select(2). A byte is a ring, its
+	// A pipe to the keys goroutine, which waits in select(2). A byte is a call, its
 	// end the end of the UI.
-	belled, bell *os.File
+	called, caller *os.File
 
 	// To and from the painter.
 	drawn    chan []byte        // what liner drew
@@ -138,7 +141,7 @@ func (u *UI) open(p *painter) (err error) {
 		if err != nil {
 			signal.Stop(u.resized)
 			os.Stdout, os.Stdin = u.tty, u.keyboard
-			for _, f := range []*os.File{drawn, u.stdout, u.belled, u.bell} {
+			for _, f := range []*os.File{drawn, u.stdout, u.called, u.caller} {
 				f.Close() // a nil one only says so
 			}
 		}
@@ -149,10 +152,10 @@ func (u *UI) open(p *painter) (err error) {
 	if drawn, u.stdout, err = os.Pipe(); err != nil {
 		return err
 	}
-	if u.belled, u.bell, err = os.Pipe(); err != nil {
+	if u.called, u.caller, err = os.Pipe(); err != nil {
 		return err
 	}
-	if u.belled.Fd() >= unix.FD_SETSIZE {
+	if u.called.Fd() >= unix.FD_SETSIZE {
 		return errors.New("too many open files for select")
 	}
 	os.Stdout = u.stdout

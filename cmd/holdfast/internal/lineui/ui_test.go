@@ -76,6 +76,7 @@ func TestPasteIsOneLine(t *testing.T) {
 	s.keys("\x1b[200~one\r\ntwo\n/quit\rtab\tx\x03\x04\x1a\x1b[31m\x9b\x1b[20")
 	s.wait("paste", lastRow("[online] > one␤two␤/quit␤tab    x[31m\ufffd"))
 	s.keys("1~!\r")
+	s.expect("pasted")
 	s.expect("line \"one\\ntwo\\n/quit\\ntab    x[31m\ufffd!\" <nil>")
 }
 
@@ -85,7 +86,21 @@ func TestHugePaste(t *testing.T) {
 	text := strings.Repeat("0123456789abcde\n", 2000)
 	s.do("storm")
 	go io.WriteString(s.master, "\x1b[200~"+text+"\x1b[201~\r") // an error shows in the report
+	s.expect("pasted")
 	s.expect(fmt.Sprintf("line %q <nil>", text))
+}
+
+// What is pasted counts for its own line only, and to the end of that.
+func TestPastedIsOfOneLine(t *testing.T) {
+	t.Parallel()
+	s := start(t, "chat", 60, 12)
+	s.keys("one\r\x1b[200~/quit\x1b[201~\x15/who\rtwo\r\x1b[200~x\x1b[201~\x03three\x1b\r\r")
+	for _, want := range []string{
+		`line "one" <nil>`, "pasted", `line "/who" <nil>`, `line "two" <nil>`,
+		"pasted", `line "" lineui: interrupted`, `line "three\n" <nil>`,
+	} {
+		s.expect(want)
+	}
 }
 
 func TestAltEnter(t *testing.T) {
@@ -161,6 +176,18 @@ func TestClearScreen(t *testing.T) {
 	s.wait("prompt at the top", func(now screen) bool { return len(now.rows) == 1 && now.rows[0] == "[online] > kept" && now.y == 0 })
 	s.do("print 1")
 	s.wait("message", lastRows("<msg 0003>", "[online] > kept"))
+}
+
+func TestClearByTheProgram(t *testing.T) {
+	t.Parallel()
+	s := start(t, "chat", 60, 12)
+	s.do("print 3")
+	s.keys("kept")
+	s.wait("messages", lastRows("<msg 0002>", "[online] > kept"))
+	s.do("clear")
+	s.wait("what came later", func(now screen) bool {
+		return strings.Join(now.rows, "|") == "<msg 0003>|[online] > kept" && now.y == 1
+	})
 }
 
 func TestControlC(t *testing.T) {

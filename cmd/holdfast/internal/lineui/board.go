@@ -10,8 +10,12 @@ import (
 	"time"
 )
 
-// maxQueue bounds the lines that wait while the terminal takes no output.
-const maxQueue = 2000
+// maxQueue bounds what waits while the terminal takes no output, in bytes with
+// lineCost for each line: some ten thousand lines of a chat.
+const (
+	maxQueue = 1 << 20
+	lineCost = 16 // an empty line takes memory, too
+)
 
 // board holds what other goroutines want to see on screen until the painter
 // looks. No method waits for anything but the mutex.
@@ -20,6 +24,7 @@ type board struct {
 
 	mu       sync.Mutex
 	queue    []string // lines to go above the prompt
+	size     int      // of queue, as maxQueue counts
 	dropped  int      // lines that no longer fitted into queue
 	cleared  bool     // the screen goes before queue
 	rung     bool     // the bell is to ring
@@ -47,11 +52,18 @@ func newBoard() *board { return &board{wake: make(chan struct{}, 1), prompt: ">"
 func (b *board) print(lines []string) {
 	lines = splitRows(lines)
 	b.change(func() {
-		if b.queue = append(b.queue, lines...); len(b.queue) > maxQueue {
-			n := len(b.queue) - maxQueue/2
-			b.dropped += n
-			b.queue = slices.Clone(b.queue[n:])
+		for _, l := range lines {
+			b.size += len(l) + lineCost
 		}
+		if b.queue = append(b.queue, lines...); b.size <= maxQueue {
+			return
+		}
+		n := 0
+		for ; b.size > maxQueue/2; n++ {
+			b.size -= len(b.queue[n]) + lineCost
+		}
+		b.dropped += n
+		b.queue = slices.Clone(b.queue[n:])
 	})
 }
 
@@ -64,7 +76,7 @@ func (b *board) setPrompt(text string) { b.change(func() { b.prompt = text }) }
 
 // clear also drops what waits: it would only be cleared at once.
 func (b *board) clear() {
-	b.change(func() { b.cleared, b.queue, b.dropped = true, nil, 0 })
+	b.change(func() { b.cleared, b.queue, b.size, b.dropped = true, nil, 0, 0 })
 }
 
 func (b *board) ring() {
@@ -93,7 +105,7 @@ func (b *board) take() news {
 	if b.dropped > 0 {
 		n.lines = slices.Insert(n.lines, 0, fmt.Sprintf("-- %d lines not shown --", b.dropped))
 	}
-	b.cleared, b.rung, b.queue, b.dropped = false, false, nil, 0
+	b.cleared, b.rung, b.queue, b.size, b.dropped = false, false, nil, 0, 0
 	return n
 }
 

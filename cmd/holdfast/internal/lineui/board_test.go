@@ -4,6 +4,7 @@ package lineui
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,19 +31,26 @@ func TestBellIsSlow(t *testing.T) {
 
 func TestBoardDropsTheOldest(t *testing.T) {
 	b := newBoard()
-	for i := range 2*maxQueue + 5 {
-		b.print([]string{fmt.Sprint(i)})
+	line := func(i int) string { return fmt.Sprintf("%07d %s", i, strings.Repeat("x", 100-8-lineCost)) }
+	const printed = 2*maxQueue/100 + 5
+	for i := range printed {
+		b.print([]string{line(i)})
 	}
 	lines := b.take().lines
 	var n int
-	if _, err := fmt.Sscanf(lines[0], "-- %d lines not shown --", &n); err != nil || len(lines) > maxQueue+1 {
+	if _, err := fmt.Sscanf(lines[0], "-- %d lines not shown --", &n); err != nil || len(lines) > maxQueue/100+1 {
 		t.Fatal(lines[0], len(lines))
 	}
-	if n+len(lines)-1 != 2*maxQueue+5 || lines[1] != fmt.Sprint(n) {
+	if n+len(lines)-1 != printed || lines[1] != line(n) || len(lines) < maxQueue/100/2 {
 		t.Errorf("%d dropped, %d left from %s on", n, len(lines)-1, lines[1])
 	}
-	b.print([]string{"two\nrows"})
-	if lines := b.take().lines; len(lines) != 2 {
-		t.Errorf("%q", lines)
+	b.print(make([]string, maxQueue/8)) // nothing in them
+	if got := len(b.take().lines); got > maxQueue/lineCost {
+		t.Errorf("%d empty lines wait", got)
+	}
+	b.print([]string{"two\nrows", strings.Repeat("y", maxQueue/2)}) // what was taken counts no more
+	b.print([]string{"short"})
+	if lines := b.take().lines; len(lines) != 4 {
+		t.Errorf("%d lines", len(lines))
 	}
 }

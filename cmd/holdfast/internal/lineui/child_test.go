@@ -113,12 +113,21 @@ func obey(u *UI, commands io.Reader) {
 				u.Print(fmt.Sprintf("<msg %06d> %040d", i, i))
 				u.SetStatus(rest)
 			}
-		case "storm":
+		case "storm": // so many a second, and in all; zero for ever
+			var rate, all int
+			fmt.Sscan(rest, &rate, &all)
 			go func() {
-				for {
-					message()
-					time.Sleep(time.Millisecond)
+				began := time.Now()
+				for ; all == 0 || printed < all; time.Sleep(time.Millisecond) {
+					due := int(time.Since(began).Seconds() * float64(rate))
+					if all > 0 {
+						due = min(due, all)
+					}
+					for printed < due {
+						message()
+					}
 				}
+				report("printed %d in %.1f s", printed, time.Since(began).Seconds())
 			}()
 		case "status":
 			u.SetStatus(strings.Split(rest, "|")...)

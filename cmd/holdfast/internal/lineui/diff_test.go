@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	diffSeeds = flag.Int("lineui.seeds", 12, "how many random key sequences TestSameAsBareLiner compares")
+	diffSeeds = flag.Int("lineui.seeds", 24, "how many random key sequences TestSameAsBareLiner compares")
 	diffFrom  = flag.Uint64("lineui.from", 1, "its first seed")
 )
 
@@ -21,12 +21,13 @@ var (
 	diffWords = []string{"a", "bc", "hello ", "word word ", "x", " ", "zz", "0123456789"}
 	diffActs  = []string{
 		"\x01", "\x05", "\x1b[D", "\x1b[C", "\x1b[D\x1b[D", "\x7f", "\x17", "\x15", "\x19", "\x0b", "\x1b[A", "\x1b[B",
-		"\t", "\t\t", "\x12ent", "\x14", "\x1bb", "\x1bf", "\x1bd", "\x1by", "\x0c", "\x1b[3~", "\x1b[1;5D", "\x07",
+		"\t", "\t\t", "\t\x1b[Z", "\x12ent", "\x12", "\x13", "\x14", "\x1bb", "\x1bf", "\x1bd", "\x1by", "\x0c", "\x1b[3~", "\x1b[1;5D",
+		"\x07", "\x1b[A\x1b[A",
 	}
 )
 
-// The same random keys into bare liner, and into lineui under a storm of
-// messages: the edit rows, the cursor and the line must come out the same. Only
+// The same random keys into bare liner, and into lineui under 50 messages a second,
+// or 1,000: the edit rows, the cursor and the line must come out the same. Only
 // ASCII, because vt10x has no wide runes; the model's own tests have.
 func TestSameAsBareLiner(t *testing.T) {
 	for i := range uint64(*diffSeeds) {
@@ -35,12 +36,16 @@ func TestSameAsBareLiner(t *testing.T) {
 			t.Parallel()
 			keys := randomKeys(seed)
 			bare, chat := start(t, "bare", 40, 16), start(t, "chat", 40, 16)
-			chat.do("storm")
+			rate, pause := 50, 10*time.Millisecond
+			if seed%2 == 0 {
+				rate, pause = 1000, 3*time.Millisecond
+			}
+			chat.do("storm %d 0", rate)
 			pace := rand.New(rand.NewPCG(seed, 1))
 			for _, k := range keys {
 				bare.keys(k)
 				chat.keys(k)
-				time.Sleep(time.Duration(pace.IntN(3000)) * time.Microsecond) // lets paints fall between keys
+				time.Sleep(time.Duration(pace.Int64N(int64(pause)))) // lets paints fall between keys
 			}
 			bare.keys("@@")
 			chat.keys("@@")
@@ -53,6 +58,27 @@ func TestSameAsBareLiner(t *testing.T) {
 			chat.keys("\r")
 			chat.expect(bare.report())
 		})
+	}
+}
+
+// Without flags, too, each kind of key is met, most of them in lines of several rows.
+func TestRandomKeysReachAll(t *testing.T) {
+	met := map[string]int{}
+	for i := range uint64(24) {
+		length := 0
+		for _, k := range randomKeys(1 + i) {
+			if met[k]++; k[0] >= ' ' {
+				length += len(k)
+			}
+		}
+		if length > 2*40 {
+			met["three rows"]++
+		}
+	}
+	for _, k := range append([]string{"three rows"}, diffActs...) {
+		if met[k] < 5 {
+			t.Errorf("%q %d times", k, met[k])
+		}
 	}
 }
 

@@ -58,7 +58,7 @@ func TestSmallForAMoment(t *testing.T) {
 func TestResizeStorm(t *testing.T) {
 	t.Parallel()
 	s := start(t, "chat", 70, 14)
-	s.do("storm")
+	s.do("storm 1000 0")
 	want := ""
 	for i := range 40 {
 		s.setSize(35+(i*17)%40, 10+i%5)

@@ -4,6 +4,7 @@ package lineui
 
 import (
 	"bufio"
+	"bytes"
 	"os"
 	"os/exec"
 	"strings"
@@ -33,11 +34,12 @@ type terminal struct {
 	reports chan string
 	exited  chan struct{}
 
-	changed chan struct{} // holds a token when something was drawn
-	mu      sync.Mutex
-	frozen  bool // the screen takes no output
-	thawed  *sync.Cond
-	vt      vt10x.Terminal
+	changed  chan struct{} // holds a token when something was drawn
+	mu       sync.Mutex
+	frozen   bool // the screen takes no output
+	thawed   *sync.Cond
+	vt       vt10x.Terminal
+	scrolled []string // rows that have left the screen at its top
 }
 
 type options struct {
@@ -136,12 +138,32 @@ func (s *terminal) draw() {
 			return
 		}
 		s.mu.Lock()
-		s.vt.Write(b[:n])
+		s.show(b[:n])
 		s.mu.Unlock()
 		select {
 		case s.changed <- struct{}{}:
 		default:
 		}
+	}
+}
+
+// show writes b to the screen, which has no memory of what it scrolls away. That
+// happens at a line feed in the last row, and when a row is full, as none is in the
+// tests that ask for what has scrolled.
+func (s *terminal) show(b []byte) {
+	for len(b) > 0 {
+		n := bytes.IndexByte(b, '\n')
+		if n < 0 {
+			s.vt.Write(b)
+			return
+		}
+		s.vt.Write(b[:n])
+		if _, rows := s.vt.Size(); s.vt.Cursor().Y == rows-1 {
+			top, _, _ := strings.Cut(s.vt.String(), "\n")
+			s.scrolled = append(s.scrolled, strings.TrimRight(top, " "))
+		}
+		s.vt.Write(b[n : n+1])
+		b = b[n+1:]
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 func TestTypingWhileMessagesArrive(t *testing.T) {
 	t.Parallel()
 	s := start(t, "chat", 60, 12)
-	s.do("storm")
+	s.do("storm 1000 0")
 	for _, r := range "half typed text" {
 		s.keys(string(r))
 	}
@@ -84,7 +84,7 @@ func TestHugePaste(t *testing.T) {
 	t.Parallel()
 	s := start(t, "chat", 60, 12)
 	text := strings.Repeat("0123456789abcde\n", 2000)
-	s.do("storm")
+	s.do("storm 1000 0")
 	go io.WriteString(s.master, "\x1b[200~"+text+"\x1b[201~\r") // an error shows in the report
 	s.expect("pasted")
 	s.expect(fmt.Sprintf("line %q <nil>", text))

@@ -11,6 +11,7 @@
 //   - tunnel_linux_test.go: real packets; landscape_linux_test.go sets the scene
 //   - plants_test.go: bugs that are planted, and who catches them
 //   - foreign_test.go: clients that know only PROTOCOL.md (stranger_test.go), or only text
+//   - terminal_tmux_test.go: the chat on a real terminal, by terminal_pane_test.go
 //   - arch_test.go: which package may import what
 //
 // Without flags each does little. The command .ci/chaos runs all at length; -full

@@ -51,46 +51,69 @@ func newBoard() *board { return &board{wake: make(chan struct{}, 1), prompt: ">"
 // print queues lines. When too many wait, the older half goes and a notice says so.
 func (b *board) print(lines []string) {
 	lines = splitRows(lines)
-	b.change(func() {
+	b.change(func() bool {
+		b.queue = append(b.queue, lines...)
 		for _, l := range lines {
 			b.size += len(l) + lineCost
 		}
-		if b.queue = append(b.queue, lines...); b.size <= maxQueue {
-			return
+		if b.size > maxQueue {
+			n := 0
+			for ; b.size > maxQueue/2; n++ {
+				b.size -= len(b.queue[n]) + lineCost
+			}
+			b.dropped += n
+			b.queue = slices.Clone(b.queue[n:])
 		}
-		n := 0
-		for ; b.size > maxQueue/2; n++ {
-			b.size -= len(b.queue[n]) + lineCost
-		}
-		b.dropped += n
-		b.queue = slices.Clone(b.queue[n:])
+		return len(lines) > 0
 	})
 }
 
+// setStatus and setPrompt are told the same again and again. That makes no frame: one
+// in vain would end a selection with the mouse.
 func (b *board) setStatus(rows []string) {
 	rows = splitRows(rows)
-	b.change(func() { b.status = rows })
+	b.change(func() bool {
+		same := slices.Equal(b.status, rows)
+		b.status = rows
+		return !same
+	})
 }
 
-func (b *board) setPrompt(text string) { b.change(func() { b.prompt = text }) }
+func (b *board) setPrompt(text string) {
+	b.change(func() bool {
+		same := b.prompt == text
+		b.prompt = text
+		return !same
+	})
+}
 
 // clear also drops what waits: it would only be cleared at once.
 func (b *board) clear() {
-	b.change(func() { b.cleared, b.queue, b.size, b.dropped = true, nil, 0, 0 })
-}
-
-func (b *board) ring() {
-	b.change(func() {
-		if now := time.Now(); b.lastRung.IsZero() || now.Sub(b.lastRung) >= bellPause {
-			b.rung, b.lastRung = true, now
-		}
+	b.change(func() bool {
+		b.cleared, b.queue, b.size, b.dropped = true, nil, 0, 0
+		return true
 	})
 }
 
-func (b *board) change(f func()) {
+func (b *board) ring() {
+	b.change(func() bool {
+		now := time.Now()
+		if !b.lastRung.IsZero() && now.Sub(b.lastRung) < bellPause {
+			return false
+		}
+		b.rung, b.lastRung = true, now
+		return true
+	})
+}
+
+// change wakes the painter if f changes anything.
+func (b *board) change(f func() (changed bool)) {
 	b.mu.Lock()
-	f()
+	changed := f()
 	b.mu.Unlock()
+	if !changed {
+		return
+	}
 	select {
 	case b.wake <- struct{}{}:
 	default:

@@ -29,6 +29,38 @@ func TestBellIsSlow(t *testing.T) {
 	})
 }
 
+// What is the same as before is not painted again.
+func TestBoardWakesForNews(t *testing.T) {
+	b := newBoard()
+	for _, tt := range []struct {
+		what   string
+		change func()
+		want   bool
+	}{
+		{"a prompt", func() { b.setPrompt("x") }, true},
+		{"the same prompt", func() { b.setPrompt("x") }, false},
+		{"rows", func() { b.setStatus([]string{"a", "b"}) }, true},
+		{"the same rows", func() { b.setStatus([]string{"a\nb"}) }, false},
+		{"no rows", func() { b.setStatus(nil) }, true},
+		{"no rows again", func() { b.setStatus([]string{}) }, false},
+		{"a line", func() { b.print([]string{""}) }, true},
+		{"no line", func() { b.print(nil) }, false},
+		{"the bell", b.ring, true},
+		{"the bell too early", b.ring, false},
+		{"an empty screen", b.clear, true},
+	} {
+		tt.change()
+		woken := len(b.wake) > 0
+		if b.take(); woken != tt.want {
+			t.Errorf("%s: woken %v", tt.what, woken)
+		}
+		select {
+		case <-b.wake:
+		default:
+		}
+	}
+}
+
 func TestBoardDropsTheOldest(t *testing.T) {
 	b := newBoard()
 	line := func(i int) string { return fmt.Sprintf("%07d %s", i, strings.Repeat("x", 100-8-lineCost)) }

@@ -139,9 +139,25 @@ func (p *painter) anew(lines []string) (erase string, _ []string) {
 		lines = known
 	}
 	if before == 0 { // what was there before us may be worth the place in the scrollback that ED 2 gives it
-		return clearScreen, lines
+		return p.wipe() + clearScreen, lines
 	}
 	return "\x1b[H" + strings.Repeat("\x1b[K\x1b[B", p.rows-1) + "\x1b[K\x1b[H", lines
+}
+
+// wipe makes the text that clears all rows in which the block can be, however the
+// terminal has wrapped it since. Lines above it may go, too.
+func (p *painter) wipe() string {
+	up, down := 0, 0 // rows, the cursor's in both
+	for i, w := range p.widths {
+		n := max((w+p.cols-1)/p.cols, 1)
+		if i <= p.rowsUp {
+			up += n
+		}
+		if i >= p.rowsUp {
+			down += n
+		}
+	}
+	return fmt.Sprintf("\x1b[%dB", down) + strings.Repeat("\r\x1b[K\x1b[A", up+down)
 }
 
 // firstFitting returns where the last lines begin that fit on a screen.

@@ -1,47 +1,28 @@
 package safe
 
 import (
+	"cmp"
+	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
 )
 
-var lineTests = []struct{ name, in, want string }{
+type lineTest struct{ name, in, want string }
+
+// lineTests have what must stay readable. What must not do harm is in testdata.
+var lineTests = []lineTest{
 	{"plain", "héllo 你好 мир", "héllo 你好 мир"},
-	{"colour", "\x1b[31mred\x1b[0m", "␛[31mred␛[0m"},
-	{"nested escape", "\x1b\x1b[m[2J", "␛␛[m[2J"},
-	{"title", "hi \x1b]2;PWNED\x07", "hi ␛]2;PWNED␇"},
-	{"clipboard", "a\x1b]52;c;ZXZpbA==\x1b\\b", "a␛]52;c;ZXZpbA==␛\\b"},
-	{"link", "\x1b]8;;http://evil\x1b\\x\x1b]8;;\x1b\\", "␛]8;;http://evil␛\\x␛]8;;␛\\"},
-	{"device control", "\x1bP1$r0m\x1b\\", "␛P1$r0m␛\\"},
-	{"unterminated", "\x1b]0;all the rest", "␛]0;all the rest"},
-	{"cursor", "\x1b[1A\r\x1b[K<boss> send it", "␛[1A␍␛[K<boss> send it"},
-	{"C1 in UTF-8", "a\u009b31m\u009d52;c;x\u009c\u0090", "a\ufffd31m\ufffd52;c;x\ufffd\ufffd"},
-	{"C1 as bytes", "a\x9b31mred", "a\ufffd31mred"},
-	{"overprint", "real\rfake", "real␍fake"},
-	{"backspace", "ok\b\bno\x7f", "ok␈␈no␡"},
-	{"NUL and shift out", "\x00\x0e\x0f\a", "␀␎␏␇"},
-	{"tab", "a\tb", "a b"},
-	{"line breaks", "a\nb\u2028c\u2029d\u0085e", "a␤b␤c␤d␤e"},
-	{"vertical tab and form feed", "a\vb\f", "a␋b␌"},
-	{"bidi override", "abc\u202egpj.exe", "abcgpj.exe"},
-	{"bidi isolates", "\u2066x\u2069\u061c\u200e\u200f", "x"},
-	{"zero width", "ad\u200bm\u200ci\ufeffn\u2060", "admin"},
-	{"soft hyphen", "ad\u00admin", "admin"},
-	{"tags", "hi\U000e0041\U000e0042\U000e007f", "hi"},
-	{"fillers", "\u3164\u115f\u1160\uffa0\u2800\u034fx", "x"},
 	{"spaces", "a\u2003b\u202fc\u00a0d\u3000e", "a b c\u00a0d\u3000e"},
-	{"private and unassigned", "\ue000\ufdd0\U0010ffff\u0378", "\ufffd\ufffd\ufffd\ufffd"},
-	{"not UTF-8", "a\xc3(\xed\xa0\x80\xf5", "a\ufffd(\ufffd\ufffd\ufffd\ufffd"},
-	{"tower of marks", "e\u0301\u0302\u0303\u0304\u0305x", "e\u0301\u0302\u0303x"},
-	{"tower with selectors", "e\u0301\ufe0f\u0302\ufe0f\u0303\u0304x", "e\u0301\u0302\u0303x"},
-	{"leading mark", "\u0301\u0903x \u0301y\u3000\u0301", "x y\u3000"},
 	{"joined family", "👨\u200d👩\u200d👧", "👨\u200d👩\u200d👧"},
 	{"joined heart", "❤\ufe0f\u200d🔥 👩🏽\u200d🚀", "❤\ufe0f\u200d🔥 👩🏽\u200d🚀"},
 	{"joiner in Latin", "a\u200db\u200d", "ab"},
-	{"joiners in a row", "👨\u200d\u200d\u200d👩", "👨\u200d👩"},
 	{"joiner at the end", "👨\u200d", "👨"},
 	{"joiner before text", "👨\u200dx", "👨x"},
 	{"selectors", "❤\ufe0f 1\ufe0f\u20e3 x\ufe0f❤\ufe0f\ufe0f\ufe0e\U000e0100\ufe0f", "❤\ufe0f 1\ufe0f\u20e3 x❤\ufe0f"},
@@ -54,14 +35,45 @@ var lineTests = []struct{ name, in, want string }{
 	{"Arabic and Hebrew", "مرحبا שלום", "مرحبا שלום"},
 }
 
+// hostile reads the texts that are meant to do harm.
+func hostile(t testing.TB) (tests []lineTest) {
+	t.Helper()
+	file, err := os.ReadFile("testdata/hostile.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(file)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		parts := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(parts) != 3 {
+			t.Fatalf("%d parts: %q", len(parts), line)
+		}
+		in, err1 := strconv.Unquote(parts[1])
+		want, err2 := strconv.Unquote(parts[2])
+		if err := cmp.Or(err1, err2); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		tests = append(tests, lineTest{parts[0], in, want})
+	}
+	if len(tests) < 50 {
+		t.Fatalf("only %d hostile texts", len(tests))
+	}
+	return tests
+}
+
 func TestLine(t *testing.T) {
-	for _, tt := range lineTests {
+	for _, tt := range append(hostile(t), lineTests...) {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := Line(tt.in, 1000); got != tt.want {
 				t.Errorf("%q: got %q, want %q", tt.in, got, tt.want)
 			}
 			if again := Line(tt.want, 1000); again != tt.want {
 				t.Errorf("%q once more: %q", tt.want, again)
+			}
+			if why := bad(tt.want); why != "" {
+				t.Errorf("%q: %s", tt.want, why)
 			}
 		})
 	}
@@ -134,46 +146,74 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// bad reports why s must not reach a terminal.
+// bad reports why s must not reach a terminal, "" if it may. It is a list of what is
+// allowed, by Unicode's own categories: whatever else comes is bad.
 func bad(s string) string {
 	if !utf8.ValidString(s) {
 		return "not UTF-8"
 	}
-	prev, marks := rune(0), 0
-	for _, r := range s {
+	prev, marks := rune(0), 0 // marks on the last base
+	for i, r := range s {
+		last := i+utf8.RuneLen(r) == len(s)
 		switch {
-		case unicode.IsControl(r):
-			return "control"
-		case unicode.Is(unicode.Bidi_Control, r), r == '\u2028', r == '\u2029', r == '\ufeff', r == '\u200b':
-			return "invisible"
-		case r == zwj && prev == zwj, r == zwj && prev < 0x80:
-			return "joiner"
-		case unicode.IsMark(r) && prev == 0:
-			return "leading mark"
-		case stacks(r):
-			if marks++; marks > maxMarks {
-				return "tower of marks"
+		case r == '\ufe0e', r == '\ufe0f':
+			if prev == 0 || selector(prev) {
+				return "a selector without a base"
 			}
-		case !extends(r):
+		case r == zwj || r == zwnj:
+			if prev < utf8.RuneSelf || prev == zwj || prev == zwnj || last {
+				return "a joiner that joins nothing"
+			}
+		case unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector), r == '\u2800':
+			return fmt.Sprintf("%U draws nothing", r)
+		case r == ' ', r == '\u00a0', r == '\u3000', unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S):
 			marks = 0
+		case unicode.Is(unicode.M, r):
+			if prev == 0 || unicode.IsSpace(prev) {
+				return "a mark without a base"
+			}
+			if !unicode.Is(unicode.Mc, r) {
+				marks++
+			}
+			if marks > maxMarks {
+				return "a tower of marks"
+			}
+		default:
+			return fmt.Sprintf("%U is not text", r)
 		}
 		prev = r
 	}
 	return ""
 }
 
+// Nothing that bad lets pass may be such a thing, whatever Unicode calls it.
+func TestBadIsStrict(t *testing.T) {
+	for r := range rune(unicode.MaxRune + 1) {
+		if !utf8.ValidRune(r) || bad("x"+string(r)) != "" {
+			continue
+		}
+		if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp) || r >= 0xe0000 && r < 0xf0000 {
+			t.Errorf("%U", r)
+		}
+	}
+}
+
 func FuzzLine(f *testing.F) {
-	for _, tt := range lineTests {
+	for _, tt := range append(hostile(f), lineTests...) {
 		f.Add(tt.in, 5)
+		f.Add(tt.in, 200)
 	}
 	f.Fuzz(func(t *testing.T, s string, n int) {
 		n %= 1000
 		out := Line(s, n)
 		if why := bad(out); why != "" {
-			t.Fatalf("%s in Line(%q, %d) = %q", why, s, n, out)
+			t.Fatalf("Line(%q, %d) = %q: %s", s, n, out, why)
 		}
 		if got := utf8.RuneCountInString(out); got > max(n, 0)+1 {
 			t.Fatalf("Line(%q, %d) has %d runes", s, n, got)
+		}
+		if got := runewidth.StringWidth(out); got > 2*(max(n, 0)+1) {
+			t.Fatalf("Line(%q, %d) has %d columns", s, n, got)
 		}
 		if again := Line(out, 2000); again != out {
 			t.Fatalf("%q becomes %q, then %q", s, out, again)
@@ -184,7 +224,7 @@ func FuzzLine(f *testing.F) {
 		}
 		for _, l := range lines {
 			if why := bad(l); why != "" {
-				t.Fatalf("%s in a line of %q: %q", why, s, l)
+				t.Fatalf("a line of %q is %q: %s", s, l, why)
 			}
 		}
 	})

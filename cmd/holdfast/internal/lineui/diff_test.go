@@ -95,13 +95,18 @@ func randomKeys(seed uint64) []string {
 	return keys
 }
 
-// editRows is the screen below the messages.
+// editRows is the screen below the messages; all of it if something else is between
+// them, such as a row of the prompt that was not erased.
 func editRows(s screen) screen {
 	top := 0
 	for i, row := range s.rows {
-		if strings.HasPrefix(row, "<msg ") {
-			top = i + 1
+		if !strings.HasPrefix(row, "<msg ") {
+			continue
 		}
+		if i > top {
+			return s
+		}
+		top = i + 1
 	}
 	return screen{s.rows[top:], s.x, s.y - top}
 }

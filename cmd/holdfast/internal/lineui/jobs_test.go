@@ -72,7 +72,7 @@ func TestStoppedBySignal(t *testing.T) {
 	s := begin(t)
 	for i, signal := range []string{"stopped (signal)", "stopped"} {
 		s.tellShell(signal)
-		s.expect("stopped " + signal)
+		s.expect("stopped " + signal + ", raw")
 		s.wantFreshMode()
 		s.command.WriteString("print 1\n")
 		s.tellShell("fg")
@@ -175,8 +175,12 @@ func shellChild() {
 			return
 		}
 		unix.IoctlSetPointerInt(inFD, unix.TIOCSPGRP, unix.Getpgrp())
+		left := ""
+		if now, _ := term.GetState(inFD); !reflect.DeepEqual(now, mode) {
+			left = ", raw" // not every shell mends that
+		}
 		term.Restore(inFD, mode)
 		fmt.Println("\n$ the shell")
-		report("stopped %v", ws.StopSignal())
+		report("stopped %v%s", ws.StopSignal(), left)
 	}
 }

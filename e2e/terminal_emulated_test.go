@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -24,6 +25,7 @@ type emulated struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	master *os.File
+	began  time.Time
 	ended  chan struct{}
 
 	mu  sync.Mutex
@@ -36,7 +38,7 @@ type emulated struct {
 func emulate(t *testing.T, home string, args ...string) *emulated {
 	t.Helper()
 	const cols, rows = 300, 500
-	e := &emulated{t: t, cmd: exec.Command(binary, args...), ended: make(chan struct{}), vt: vt10x.New(vt10x.WithSize(cols, rows))}
+	e := &emulated{t: t, cmd: exec.Command(binary, args...), began: time.Now(), ended: make(chan struct{}), vt: vt10x.New(vt10x.WithSize(cols, rows))}
 	e.cmd.Env = append(os.Environ(), "TERM=xterm-256color", "LC_ALL=C.UTF-8",
 		"XDG_STATE_HOME="+home+"/state", "XDG_DATA_HOME="+home+"/data", "HOME="+home)
 	var err error
@@ -115,6 +117,9 @@ func (e *emulated) harmless() {
 	if i, why := harm(e.written()); why != "" {
 		e.t.Errorf("%s was written: %q", why, e.written()[max(i-80, 0):min(i+40, len(e.written()))])
 	}
+	if rung, most := strings.Count(e.written(), bell), 1+time.Since(e.began)/(2*time.Second); rung > int(most) {
+		e.t.Errorf("the bell rang %d times in %v", rung, time.Since(e.began))
+	}
 	for _, h := range hostileTexts(e.t) { // some would be made of our own sequences
 		if h.text != h.shown && strings.Contains(e.written(), h.text) {
 			e.t.Errorf("%s was written as it is", h.name)
@@ -139,6 +144,9 @@ func (e *emulated) harmless() {
 // column, the end of a row, a cleared screen, the cursor's light, brackets for pastes.
 var ourSequences = regexp.MustCompile("^\x1b\\[(?:[0-9;]*m|[0-9]*[ABG]|K|H|2J|\\?25[hl]|\\?2004[hl])")
 
+// bell is the end of a frame that rings.
+const bell = "\x1b[?25h\a"
+
 // harm returns where written has something that must not reach a terminal, and what.
 func harm(written string) (at int, what string) {
 	marks := 0
@@ -149,6 +157,7 @@ func harm(written string) (at int, what string) {
 			if size = len(ourSequences.FindString(written[i:])); size == 0 {
 				return i, "a sequence that is not ours"
 			}
+		case r == '\a' && strings.HasSuffix(written[:i+1], bell):
 		case r == '\r' || r == '\n' || r == '\u00a0' || r == '\u3000' || r == '\u200d' || r == '\u200c':
 		case r == utf8.RuneError && size == 1:
 			return i, "what is not UTF-8"

@@ -24,7 +24,7 @@ func TestTerminalHostileClient(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ana := emulate(t, t.TempDir(), chatCommand(w)[1:]...)
-	ana.wrote(promptText)
+	ana.wrote("you are ana in general")
 	tail := start(t, t.TempDir(), "tail", "--server", w.url(), "--room", "general", "--as", "reader")
 	plain := start(t, t.TempDir(), "join", "general", "--server", w.url(), "--as", "piper")
 	for _, p := range []*process{tail, plain} { // they are there when they show what is said

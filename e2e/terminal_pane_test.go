@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,14 +16,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// promptText is the prompt of a client that is online.
-const promptText = "[online]     > "
+// promptWidth is how many columns a client keeps for its prompt.
+const promptWidth = 15
+
+// isPrompt reports whether row is the empty prompt of a client that is online.
+func isPrompt(row string) bool {
+	return anyPrompt.MatchString(row) && !strings.HasPrefix(row, "[connect")
+}
+
+var anyPrompt = regexp.MustCompile(`^\[[a-z]+\] *>$`)
 
 // pane is a program on a terminal that wraps wide text, reflows rows and keeps what
 // scrolls away, as people's terminals do: tmux, with a server of its own.
 type pane struct {
 	t      *testing.T
 	socket string
+	prompt string // what stands before the line that is edited, once online has seen it
 }
 
 // paneConfig has no status line, so that a window has the rows it is made with, and
@@ -72,8 +81,24 @@ func openPane(t *testing.T, home string, cols, rows int, command ...string) *pan
 func openChat(t *testing.T, w *world, cols, rows int) *pane {
 	t.Helper()
 	p := openPane(t, t.TempDir(), cols, rows, chatCommand(w)...)
-	p.ends(strings.TrimSpace(promptText))
+	p.online()
 	return p
+}
+
+// online waits until a client has its connection.
+func (p *pane) online() {
+	p.t.Helper()
+	until(p.t, "a prompt", func() bool {
+		rows := p.rows()
+		p.prompt = fmt.Sprintf("%-*s", promptWidth, rows[len(rows)-1])
+		return isPrompt(rows[len(rows)-1])
+	})
+}
+
+// edits waits until the line that is edited is text, in the last row.
+func (p *pane) edits(text string) {
+	p.t.Helper()
+	p.ends(strings.TrimRight(p.prompt+text, " "))
 }
 
 func chatCommand(w *world) []string {

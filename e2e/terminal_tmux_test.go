@@ -37,17 +37,17 @@ func TestTerminalWideText(t *testing.T) {
 	text := strings.Repeat("你好世界", 10) // 40 runes, 80 columns
 	runes := []rune(text)
 	p.typed(text)
-	p.ends(promptText+string(runes[:12]), string(runes[12:32]), string(runes[32:])) // a column of the first row stays free
+	p.ends(p.prompt+string(runes[:12]), string(runes[12:32]), string(runes[32:])) // a column of the first row stays free
 	w.say(strings.Repeat("宽", 30))
 	p.shows("bob: 宽")
-	p.ends(promptText+string(runes[:12]), string(runes[12:32]), string(runes[32:]))
+	p.ends(p.prompt+string(runes[:12]), string(runes[12:32]), string(runes[32:]))
 	p.cursorAt(16, len(p.rows())-1)
 	p.keys("C-a")
 	p.typed("X") // shifts all by a column
-	p.ends(promptText+"X"+string(runes[:12]), string(runes[12:32]), string(runes[32:]))
+	p.ends(p.prompt+"X"+string(runes[:12]), string(runes[12:32]), string(runes[32:]))
 	p.cursorAt(16, len(p.rows())-3)
 	p.keys("C-e", "BSpace", "Enter")
-	p.ends(strings.TrimSpace(promptText))
+	p.edits("")
 	want := "X" + string(runes[:39])
 	until(t, "the line in the log", func() bool { return len(w.log("general")) == 2 })
 	if log := w.log("general"); log[1].Text != want {
@@ -79,10 +79,10 @@ func TestTerminalResize(t *testing.T) {
 	for _, size := range [][2]int{{80, 12}, {30, 12}, {70, 20}, {26, 5}, {80, 24}, {40, 24}, {80, 24}} {
 		cols, rows := size[0], size[1]
 		p.resize(cols, rows)
-		p.ends(wrap(promptText+text, cols)...)
+		p.ends(wrap(p.prompt+text, cols)...)
 		p.shows(batch()[4])
-		p.ends(wrap(promptText+text, cols)...)
-		if n := strings.Count(strings.Join(p.rows(), "\n"), "[online]"); n != 1 {
+		p.ends(wrap(p.prompt+text, cols)...)
+		if n := strings.Count(strings.Join(p.rows(), "\n"), p.prompt[:promptWidth-2]); n != 1 {
 			t.Fatalf("%d prompts on screen at %d columns", n, cols)
 		}
 	}
@@ -99,11 +99,11 @@ func TestTerminalResize(t *testing.T) {
 		batch()
 	}
 	p.resize(100, 12)
-	p.ends(promptText + text)
+	p.edits(text)
 	p.shows(fmt.Sprintf("line %04d", said-1))
 	p.keys("Enter")
 	until(t, "the line in the log", func() bool { return len(w.log("general")) == said+1 })
-	p.ends(strings.TrimSpace(promptText))
+	p.edits("")
 }
 
 func wrap(text string, cols int) (rows []string) {
@@ -123,10 +123,10 @@ func TestTerminalJobControl(t *testing.T) {
 	p.ends("$")
 	p.typed(strings.Join(chatCommand(w), " "))
 	p.keys("Enter")
-	p.ends(strings.TrimSpace(promptText))
+	p.online()
 	for i := range 2 {
 		p.typed("half typed")
-		p.ends(promptText + "half typed")
+		p.edits("half typed")
 		p.keys("C-z")
 		p.shows("Stopped")
 		p.ends("$")
@@ -139,10 +139,10 @@ func TestTerminalJobControl(t *testing.T) {
 		w.say(fmt.Sprintf("said meanwhile %d", i), "and more")
 		p.typed("clear; fg")
 		p.keys("Enter")
-		p.ends(promptText + "half typed")
+		p.edits("half typed")
 		p.shows(fmt.Sprintf("bob: said meanwhile %d", i))
 		p.keys("C-u")
-		p.ends(strings.TrimSpace(promptText))
+		p.edits("")
 	}
 	p.typed("after")
 	p.keys("Enter")
@@ -158,7 +158,7 @@ func TestTerminalPaste(t *testing.T) {
 	w := newWorld(t)
 	p := openChat(t, w, 80, 12)
 	p.paste("one\n/quit\ttab\x03\x04\x1a\x1b[31mred\x7f\x9b\n" + strings.Repeat("long ", 20))
-	p.ends(promptText+"one␤/quit    tab[31mred\ufffd␤"+strings.TrimSpace(strings.Repeat("long ", 8)), // 80 columns
+	p.ends(p.prompt+"one␤/quit    tab[31mred\ufffd␤"+strings.TrimSpace(strings.Repeat("long ", 8)), // 80 columns
 		strings.TrimSpace(strings.Repeat("long ", 12)))
 	p.keys("Enter")
 	want := "one\n/quit    tab[31mred\ufffd\n" + strings.Repeat("long ", 20)
@@ -166,7 +166,7 @@ func TestTerminalPaste(t *testing.T) {
 	if got := w.log("general")[0].Text; got != want {
 		t.Errorf("said %q, want %q", got, want)
 	}
-	p.ends(strings.TrimSpace(promptText))
+	p.edits("")
 }
 
 // TestTerminalIsGivenBack ends clients in the middle of a line. The mode of the terminal
@@ -191,9 +191,9 @@ exec cat
 			t.Fatal(err)
 		}
 		p := openPane(t, home, 80, 12, "sh", "-c", "cd "+home+" && . ./script")
-		p.ends(strings.TrimSpace(promptText))
+		p.online()
 		p.typed("half typed")
-		p.ends(promptText + "half typed")
+		p.edits("half typed")
 		if err := syscall.Kill(number(t, home+"/pid"), sig); err != nil {
 			t.Fatal(err)
 		}
@@ -314,7 +314,7 @@ func TestTerminalFlood(t *testing.T) {
 		t.Fatalf("send: exit code %d", code)
 	}
 	p.shows(fmt.Sprintf("line %04d", all-1))
-	p.ends(strings.TrimSpace(promptText))
+	p.edits("")
 	checkFlood(t, p.all(), all, typed)
 }
 
@@ -325,7 +325,7 @@ func checkFlood(t *testing.T, rows []string, all int, typed []string) {
 	for i, row := range rows {
 		_, said, _ := strings.Cut(row, " ") // without the time
 		switch {
-		case strings.HasPrefix(row, "-- "), i == len(rows)-1 && row == strings.TrimSpace(promptText):
+		case strings.HasPrefix(row, "-- "), i == len(rows)-1 && isPrompt(row):
 		case len(typed) > 0 && said == "ana: "+typed[0]:
 			typed = typed[1:]
 		case said == fmt.Sprintf("bob: line %04d", next):

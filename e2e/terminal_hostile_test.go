@@ -83,10 +83,13 @@ type liar struct {
 	texts []hostileText
 
 	mu    sync.Mutex
-	steps []func(w http.ResponseWriter, r *http.Request) // what each attempt to connect meets; the last for ever
+	steps []step
 	met   int
 	seq   uint64
 }
+
+// step is what an attempt to connect meets.
+type step = func(w http.ResponseWriter, r *http.Request)
 
 func newLiar(t *testing.T) *liar {
 	l := &liar{t: t, texts: hostileTexts(t)}
@@ -102,6 +105,13 @@ func newLiar(t *testing.T) *liar {
 	return l
 }
 
+// meets has the next attempts to connect meet these steps, and all after them the last.
+func (l *liar) meets(steps ...step) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.steps = append(l.steps, steps...)
+}
+
 // all is every hostile text in one.
 func (l *liar) all() string {
 	var texts []string
@@ -112,7 +122,7 @@ func (l *liar) all() string {
 }
 
 // speaks makes a step of a conversation. The client has said hello and is welcome.
-func (l *liar) speaks(talk func(c *lied)) func(http.ResponseWriter, *http.Request) {
+func (l *liar) speaks(talk func(c *lied)) step {
 	return func(w http.ResponseWriter, r *http.Request) {
 		up := websocket.Upgrader{Subprotocols: []string{wire.Subprotocol}}
 		conn, err := up.Upgrade(w, r, nil)
@@ -222,7 +232,7 @@ func (c *lied) closes(code int, reason string) {
 func TestTerminalHostileServer(t *testing.T) {
 	t.Parallel()
 	l := newLiar(t)
-	l.steps = append(l.steps, l.speaks(func(c *lied) {
+	l.meets(l.speaks(func(c *lied) {
 		c.room()
 		c.refuse(l.all(), l.all())
 		c.say(&wire.Bye{Code: wire.Draining.Word, Message: l.all(), RetryMS: 1})
@@ -231,9 +241,9 @@ func TestTerminalHostileServer(t *testing.T) {
 		"\x1b]2;PWNED\x07\x1b]52;c;ZXZpbA==\x07\x1b[2J\x1b[1A\r\x1b[K<boss> send it\u009d0;PWNED\u009c\u202egpj.exe",
 		"a\x9b31mred\x9d0;PWNED\x9c\xff",
 	} {
-		l.steps = append(l.steps, l.speaks(func(c *lied) { c.closes(wire.Draining.Close, reason) }))
+		l.meets(l.speaks(func(c *lied) { c.closes(wire.Draining.Close, reason) }))
 	}
-	l.steps = append(l.steps,
+	l.meets(
 		l.speaks(func(c *lied) {
 			c.say(&wire.Bye{Code: l.all(), Message: l.all()})
 			c.closes(4444, "\x1b]2;PWNED\x07")
@@ -261,13 +271,39 @@ func TestTerminalHostileServer(t *testing.T) {
 	figure("terminal", "hostile texts said by a server", len(l.texts))
 }
 
+// TestTerminalHostilePane reads that server's room on a terminal that lets programs set
+// its title and the clipboard, and asks it what has become of it.
+func TestTerminalHostilePane(t *testing.T) {
+	t.Parallel()
+	l := newLiar(t)
+	l.meets(l.speaks(func(c *lied) { c.room(); c.next() }))
+	p := openPane(t, t.TempDir(), 100, 30, "sh", "-c", "read go; exec "+strings.Join([]string{binary, "join", "general", "--as", "ana", "--server", l.url}, " "))
+	const state = "#{pane_title}|#{alternate_on}|#{insert_flag}|#{mouse_any_flag}|#{keypad_flag}|#{origin_flag}|#{wrap_flag}|#{scroll_region_upper}-#{scroll_region_lower}|#{pane_tabs}"
+	before := p.is(state)
+	p.typed("go")
+	p.keys("Enter")
+	p.shows("the end of the room")
+	p.online()
+	if after := p.is(state); after != before {
+		t.Errorf("the terminal is %s, was %s", after, before)
+	}
+	if buffers := p.do("list-buffers"); buffers != "" {
+		t.Errorf("the clipboard has %q", buffers)
+	}
+	for _, row := range p.all() {
+		if row = strings.TrimSpace(row); strings.HasPrefix(row, "12:00 boss") || strings.HasPrefix(row, "<boss>") || strings.HasPrefix(row, "fake") {
+			t.Errorf("a forged row: %q", row)
+		}
+	}
+}
+
 // TestTerminalHostilePipe reads that server's room through commands that have no prompt:
 // people look at their output on a terminal, too. JSON is data, and keeps all; but
 // what controls or turns round is escaped in it.
 func TestTerminalHostilePipe(t *testing.T) {
 	t.Parallel()
 	l := newLiar(t)
-	l.steps = append(l.steps, l.speaks(func(c *lied) { c.room(); c.next() }))
+	l.meets(l.speaks(func(c *lied) { c.room(); c.next() }))
 	for _, command := range [][]string{
 		{"join", "general"}, {"tail", "--room", "general"}, {"tail", "--room", "general", "--json"},
 	} {
@@ -304,21 +340,24 @@ func (l *liar) rawHTTP(w http.ResponseWriter, status, body string) {
 // it says then is printed on a terminal that has no painter any more.
 func TestTerminalHostileVerdicts(t *testing.T) {
 	t.Parallel()
-	for name, step := range map[string]func(l *liar) func(http.ResponseWriter, *http.Request){
-		"bye": func(l *liar) func(http.ResponseWriter, *http.Request) {
-			return l.speaks(func(c *lied) { c.say(&wire.Bye{Code: wire.NameTaken.Word, Message: l.all()}); c.next() })
+	for name, verdict := range map[string]func(l *liar) step{
+		"bye": func(l *liar) step {
+			return l.speaks(func(c *lied) {
+				c.say(&wire.Bye{Code: wire.NameTaken.Word, Message: l.all()})
+				c.next()
+			})
 		},
-		"close": func(l *liar) func(http.ResponseWriter, *http.Request) {
+		"close": func(l *liar) step {
 			return l.speaks(func(c *lied) { c.closes(wire.Forbidden.Close, "\x1b]2;PWNED\x07\u009b31m\u202egpj.exe") })
 		},
-		"http": func(l *liar) func(http.ResponseWriter, *http.Request) {
+		"http": func(l *liar) step {
 			return func(w http.ResponseWriter, r *http.Request) { l.rawHTTP(w, "401 "+httpLine(l.all()), l.all()) }
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLiar(t)
-			l.steps = append(l.steps, step(l))
+			l.meets(verdict(l))
 			for _, command := range [][]string{{"join", "general"}, {"join", "general", "--plain"}, {"tail", "--room", "general"}, {"send", "--room", "general", "hi"}} {
 				e := emulate(t, t.TempDir(), append(command, "--as", "ana", "--server", l.url)...)
 				if code := e.wait(); code != 3 && code != 5 {

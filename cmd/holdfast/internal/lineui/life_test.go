@@ -4,6 +4,7 @@ package lineui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,6 +35,39 @@ func TestHangUp(t *testing.T) {
 	if got := s.report(); !strings.HasPrefix(got, "closed ") || !strings.HasSuffix(got, " true") {
 		t.Error(got)
 	}
+}
+
+// Keys come from one terminal, and the other, which shows them, goes away.
+func TestOutputGone(t *testing.T) {
+	t.Parallel()
+	screen, out, err := openPTY()
+	if err != nil {
+		t.Fatal(err)
+	}
+	setWindow(t, screen, 60, 12)
+	s := run(t, options{child: "chat", cols: 60, rows: 12, out: out})
+	out.Close()
+	seen, b := "", make([]byte, 512)
+	for !strings.Contains(seen, strings.TrimSpace(samplePrompt)) {
+		n, err := screen.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen += string(b[:n])
+	}
+	screen.Close()
+	s.command.WriteString("print 1\n")
+	reports := []string{s.report(), s.report()}
+	slices.Sort(reports)
+	if want := []string{"did print", `line "" EOF`}; !slices.Equal(reports, want) {
+		t.Errorf("%q, want %q", reports, want)
+	}
+	if got := s.report(); !strings.HasPrefix(got, "closed <nil>") {
+		t.Error(got)
+	}
+	s.expect(`left ""`)
+	<-s.exited
+	s.wantFreshMode()
 }
 
 func TestReopen(t *testing.T) {

@@ -3,8 +3,10 @@
 package lineui
 
 import (
+	"errors"
 	"io"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -123,10 +125,13 @@ func (l *paintLoop) send(frame string) {
 }
 
 // write is the only writer of the terminal. It ends when frames is closed. An
-// error means that the terminal has gone, which the keys goroutine hears too.
+// error means that the terminal has gone; keys may still come from another one. Only
+// where somebody has made writes not wait, one that finds no room passes.
 func (u *UI) write() {
 	for frame := range u.frames {
-		io.WriteString(u.tty, frame)
+		if _, err := io.WriteString(u.tty, frame); err != nil && !errors.Is(err, syscall.EAGAIN) {
+			u.Abort()
+		}
 		u.written <- struct{}{}
 	}
 }

@@ -80,6 +80,22 @@ func TestFramesEraseRowByRow(t *testing.T) {
 	}
 }
 
+// All rows are cleared in which a block can be that the terminal has wrapped anew.
+func TestWipe(t *testing.T) {
+	p := newPainter(2, 40, 10)
+	p.model.feed([]byte(string(anchor) + "~ " + strings.Repeat("x", 98))) // 100 columns
+	p.frame(nil, []string{strings.Repeat("=", 30), "short"}, ">")
+	p.resize(20, 10)
+	// In the worst case, from above: the status in two rows and one, each of the edit
+	// rows in two, the last, which has the cursor, in one.
+	if want := "\x1b[1B" + strings.Repeat("\r\x1b[K\x1b[A", 2+1+2+2+1+1); p.wipe() != want {
+		t.Errorf("%q, want %q", p.wipe(), want)
+	}
+	if frame := p.frame(nil, nil, ">"); !strings.Contains(frame, "\x1b[A"+clearScreen) {
+		t.Errorf("cleared without a wipe: %q", frame)
+	}
+}
+
 // After a resize all is painted anew: what was on screen, what fits now, and what
 // is new, though it be more than fits.
 func TestRebuild(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 // pasted or typed with Alt-Enter are in it as "\n".
 //
 // The error is ErrInterrupted after Ctrl-C, and io.EOF after Ctrl-D on an empty
-// line, after Abort, and when the terminal has gone. A second caller waits for
+// line, after Abort, and when the terminal has gone or takes no output any more. A second caller waits for
 // its turn. Outside of ReadLine, Ctrl-C is SIGINT as usual.
 func (u *UI) ReadLine() (string, error) {
 	select {

@@ -46,7 +46,8 @@ type options struct {
 	child      string
 	cols, rows int
 	env        []string
-	pipe       bool // stdout is no terminal
+	pipe       bool     // stdout is no terminal
+	out        *os.File // stdout is this terminal
 }
 
 // start runs a child and waits until it prompts.
@@ -91,6 +92,9 @@ func run(t *testing.T, o options) *terminal {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.slave, s.slave, s.slave
 	if o.pipe {
 		cmd.Stdout = reports
+	}
+	if o.out != nil {
+		cmd.Stdout = o.out
 	}
 	cmd.ExtraFiles = []*os.File{commands, reports, shell}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -181,15 +185,20 @@ func (s *terminal) setSize(cols, rows int) {
 	if cols > 0 { // vt10x has no screen of no columns
 		s.vt.Resize(cols, rows)
 	}
-	conn, err := s.master.SyscallConn()
+	setWindow(s.t, s.master, cols, rows)
+}
+
+func setWindow(t *testing.T, master *os.File, cols, rows int) {
+	t.Helper()
+	conn, err := master.SyscallConn()
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	conn.Control(func(fd uintptr) {
 		err = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Col: uint16(cols), Row: uint16(rows)})
 	})
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 }
 

@@ -16,6 +16,9 @@ func TestFlood(t *testing.T) {
 	t.Parallel()
 	const all = 3000
 	s := start(t, "chat", 60, 12)
+	s.mu.Lock()
+	s.keep = true
+	s.mu.Unlock()
 	s.do("storm 2000 %d", all)
 	typed := []string{"the first line, typed into the flood", "and a second one behind it"}
 	keys := strings.Join(typed, "\r") + "\r"
@@ -30,7 +33,13 @@ func TestFlood(t *testing.T) {
 	}
 	t.Log(reports[2])
 	s.wait("the end", func(now screen) bool {
-		return lastRow("[online] >")(now) && slices.Contains(s.seen(), fmt.Sprintf("<msg %04d>", all-1))
+		seen := s.seen()
+		for _, want := range []string{fmt.Sprintf("<msg %04d>", all-1), fmt.Sprintf("<sent %q>", typed[0]), fmt.Sprintf("<sent %q>", typed[1])} {
+			if !slices.Contains(seen, want) {
+				return false
+			}
+		}
+		return lastRow("[online] >")(now)
 	})
 	rows := s.seen()
 	for _, line := range typed {
@@ -54,18 +63,10 @@ func TestFlood(t *testing.T) {
 	}
 }
 
-// seen returns all rows, those that have scrolled off the screen first.
+// seen returns all rows as of the last whole frame, those that have scrolled off the
+// screen first.
 func (s *terminal) seen() []string {
-	for {
-		s.mu.Lock()
-		before := len(s.scrolled)
-		s.mu.Unlock()
-		now, _ := s.screen()
-		s.mu.Lock()
-		scrolled := slices.Clone(s.scrolled)
-		s.mu.Unlock()
-		if len(scrolled) == before { // nothing scrolled between
-			return append(scrolled, now.rows...)
-		}
-	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append(slices.Clone(s.scrolled[:s.gone]), s.whole.rows...)
 }

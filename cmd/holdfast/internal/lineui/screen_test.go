@@ -69,9 +69,18 @@ type screen struct {
 	x, y int
 }
 
+// screen returns the last such moment, and false if there was none yet.
 func (s *terminal) screen() (screen, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.vt.CursorVisible() {
+		return s.now(), true
+	}
+	return s.whole, s.whole.rows != nil
+}
+
+// now returns what is on the screen, under mu.
+func (s *terminal) now() screen {
 	rows := strings.Split(s.vt.String(), "\n")
 	for i := range rows {
 		rows[i] = strings.TrimRight(rows[i], " ")
@@ -80,7 +89,7 @@ func (s *terminal) screen() (screen, bool) {
 		rows = rows[:len(rows)-1]
 	}
 	c := s.vt.Cursor()
-	return screen{rows, c.X, c.Y}, s.vt.CursorVisible()
+	return screen{rows, c.X, c.Y}
 }
 
 // wait polls until the screen is as f wants it.

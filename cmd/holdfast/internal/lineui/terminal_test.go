@@ -21,7 +21,7 @@ import (
 
 // patient is how long a test waits for what must happen. Only a failing test
 // waits that long.
-const patient = 20 * time.Second
+const patient = time.Minute
 
 // terminal is a screen with a program on it.
 type terminal struct {
@@ -39,7 +39,10 @@ type terminal struct {
 	frozen   bool // the screen takes no output
 	thawed   *sync.Cond
 	vt       vt10x.Terminal
-	scrolled []string // rows that have left the screen at its top
+	whole    screen // the last whole frame
+	keep     bool   // rows that leave the screen at its top, in scrolled
+	scrolled []string
+	gone     int // how many had left at the last whole frame
 }
 
 type options struct {
@@ -151,23 +154,35 @@ func (s *terminal) draw() {
 	}
 }
 
-// show writes b to the screen, which has no memory of what it scrolls away. That
-// happens at a line feed in the last row, and when a row is full, as none is in the
-// tests that ask for what has scrolled.
+// show writes b to the screen, under mu. A frame is looked at when it is whole, which
+// is when it shows the cursor again: somebody who only looks now and then could miss
+// all of them.
 func (s *terminal) show(b []byte) {
 	for len(b) > 0 {
-		n := bytes.IndexByte(b, '\n')
-		if n < 0 {
+		n := bytes.IndexAny(b, "\nhl") + 1 // what may scroll, show and hide
+		if n == 0 {
 			s.vt.Write(b)
 			return
 		}
-		s.vt.Write(b[:n])
-		if _, rows := s.vt.Size(); s.vt.Cursor().Y == rows-1 {
-			top, _, _ := strings.Cut(s.vt.String(), "\n")
-			s.scrolled = append(s.scrolled, strings.TrimRight(top, " "))
+		s.vt.Write(b[:n-1])
+		if b[n-1] == '\n' {
+			s.scroll()
 		}
-		s.vt.Write(b[n : n+1])
-		b = b[n+1:]
+		hidden := !s.vt.CursorVisible()
+		s.vt.Write(b[n-1 : n])
+		if hidden && s.vt.CursorVisible() {
+			s.whole, s.gone = s.now(), len(s.scrolled)
+		}
+		b = b[n:]
+	}
+}
+
+// scroll keeps the row that a line feed takes off the screen, if somebody wants it. Full
+// rows scroll too, but the tests that want to know have none.
+func (s *terminal) scroll() {
+	if _, rows := s.vt.Size(); s.keep && s.vt.Cursor().Y == rows-1 {
+		top, _, _ := strings.Cut(s.vt.String(), "\n")
+		s.scrolled = append(s.scrolled, strings.TrimRight(top, " "))
 	}
 }
 

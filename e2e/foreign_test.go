@@ -51,6 +51,49 @@ func TestStrangerResumes(t *testing.T) {
 	}
 }
 
+// TestStrangerWhispers: private lines arrive once, in order and at two strangers only,
+// over resets and kill -9 of the server.
+func TestStrangerWhispers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b, e := newStranger(t, w.url(), "ana"), newStranger(t, w.url(), "bob"), newStranger(t, w.url(), "eve")
+	for _, c := range []*stranger{a, b, e} {
+		c.connect()
+	}
+	var all, open []string
+	for i := range 90 { // some stretches are longer than a cursor may stay behind
+		text := fmt.Sprint("line ", i)
+		if i%85 != 0 {
+			a.whisper("bob", text)
+			all = append(all, "private "+text)
+			continue
+		}
+		a.say(text)
+		all, open = append(all, text), append(open, text)
+	}
+	a.flush(func(sent int) {
+		switch sent {
+		case 20:
+			w.proxy.Reset()
+		case 40:
+			w.crash()
+		}
+	})
+	for c, want := range map[*stranger][]string{a: all, b: all, e: open} {
+		if len(c.texts) < len(want) {
+			c.until(c.name+" has all", func(frame) bool { return len(c.texts) >= len(want) })
+		}
+		if strings.Join(c.texts, "\n") != strings.Join(want, "\n") {
+			t.Errorf("%s got %d lines: %q", c.name, len(c.texts), c.texts)
+		}
+	}
+	a.whisper("nobody", "psst")
+	_ = a.write(map[string]any{"type": "send", "source": a.source, "n": a.outbox[0].n, "kind": "private", "to": "nobody", "text": "psst"})
+	a.until("a refusal", func(f frame) bool { return f.Type == "refused" && f.N == a.outbox[0].n && f.Code == "unknown_user" })
+	_ = b.write(map[string]any{"type": "away", "text": "at lunch"})
+	e.until("bob is away", func(f frame) bool { return len(f.Away) == 1 && f.Away[0].Name == "bob" && f.Away[0].Text == "at lunch" })
+}
+
 // TestStrangerBreaksRules sends duplicates and gaps by hand.
 func TestStrangerBreaksRules(t *testing.T) {
 	t.Parallel()

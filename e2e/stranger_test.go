@@ -33,6 +33,7 @@ type stranger struct {
 type line struct {
 	n    int
 	text string
+	to   string // of a private line
 }
 
 // frame is any frame from the server.
@@ -62,8 +63,9 @@ type frame struct {
 		From, Text string
 		Source     string
 		N          int
-		Kind       string
+		Kind, To   string
 	}
+	Away []struct{ Name, Text string }
 }
 
 func newStranger(t *testing.T, url, name string) *stranger {
@@ -74,7 +76,11 @@ func newStranger(t *testing.T, url, name string) *stranger {
 }
 
 func (c *stranger) say(text string) {
-	c.outbox = append(c.outbox, line{c.base + len(c.outbox) + 1, text})
+	c.whisper("", text)
+}
+
+func (c *stranger) whisper(to, text string) {
+	c.outbox = append(c.outbox, line{c.base + len(c.outbox) + 1, text, to})
 }
 
 // connect opens and says hello; it redials while there is no server.
@@ -153,7 +159,7 @@ func (c *stranger) read() (f frame, err error) {
 		c.cursor = f.Cursor
 		for _, e := range f.Events {
 			if e.Kind != "void" {
-				c.texts = append(c.texts, e.Text)
+				c.texts = append(c.texts, strings.TrimSpace(e.Kind+" "+e.Text))
 			}
 		}
 	}
@@ -176,7 +182,11 @@ func (c *stranger) flush(fault func(sent int)) {
 	for len(c.outbox) > 0 {
 		for c.sent < min(len(c.outbox), 20) {
 			l := c.outbox[c.sent]
-			if c.write(map[string]any{"type": "send", "source": c.source, "n": l.n, "text": l.text}) != nil {
+			send := map[string]any{"type": "send", "source": c.source, "n": l.n, "text": l.text}
+			if l.to != "" {
+				send["kind"], send["to"] = "private", l.to
+			}
+			if c.write(send) != nil {
 				break
 			}
 			c.sent++

@@ -27,6 +27,10 @@
 // and never back: a batch that was cut short comes again, and what of it was taken is
 // skipped. In a crash the last of these moves may be lost, and lines are shown again.
 //
+// What is not a line is not kept: who is away, and requests for older lines, live as
+// long as the process (asks.go). Lines that waited for long can be held for the user's
+// word (stale.go).
+//
 // # Slots
 //
 // The state of one open session is a slot: a file with outbox and cursor, locked by

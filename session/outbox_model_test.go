@@ -21,6 +21,8 @@ type outboxModel struct {
 	live  string                   // the process's own source; "" until it is known
 	last  uint64                   // its last number
 
+	handed map[session.ID]bool // the server may have had them: sent once, or left by an earlier process
+
 	sent   int // of lines, on their way
 	window int
 	hold   time.Time // nothing goes out before
@@ -66,6 +68,7 @@ func (m *outboxModel) connected(window int) { m.sent, m.window, m.hold = 0, wind
 func (m *outboxModel) release(now time.Time) []session.Line {
 	from := m.sent
 	for !now.Before(m.hold) && m.sent < min(len(m.lines), m.window) && m.lines[m.sent].ID.Source == m.lines[0].ID.Source {
+		m.handed[m.lines[m.sent].ID] = true
 		m.sent++
 	}
 	return m.lines[from:m.sent]
@@ -192,7 +195,10 @@ func (m *desk) reopen(rt *rapid.T, b *backup) {
 	if !slices.EqualFunc(got, want, same) {
 		rt.Fatalf("reopened with %v, want %v", shape(got), shape(want))
 	}
-	m.lines = want
+	m.lines, m.handed = want, map[session.ID]bool{}
+	for _, l := range want {
+		m.handed[l.ID] = true
+	}
 	m.aside = slices.DeleteFunc(m.aside, func(l session.Line) bool { return has(want, l) })
 	if len(aside) != len(m.aside) {
 		rt.Fatalf("%d lines are set aside, want %d", len(aside), len(m.aside))

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -26,12 +27,12 @@ func TestOutboxProperties(t *testing.T) {
 			n := netsim.New(1, nil)
 			t.Cleanup(func() { _ = n.Close(); pass(time.Second) })
 			m := &desk{t: t, rt: rt, n: n, srv: scripted(t, n), texts: map[session.ID]string{}}
-			m.gone = map[session.ID]time.Time{}
+			m.gone, m.handed = map[session.ID]time.Time{}, map[session.ID]bool{}
 			m.srv.refuse.Store(503)
 			m.dir = t.TempDir()
 			m.open()
 			rt.Repeat(map[string]func(*rapid.T){
-				"": m.check, "send": m.send, "connect": m.connect, "ack": m.ack, "retry": m.retry, "refuse": m.refuse,
+				"": m.check, "send": m.send, "connect": m.connect, "ack": m.ack, "retry": m.retry, "refuse": m.refuse, "discard": m.discard,
 				"drop": m.drop, "too big": m.tooBig, "kill": m.kill, "close": m.close, "copy": m.copy, "restore": m.restore,
 				// Opening files is slow, and what matters is what comes between.
 				"send 2": m.send, "send 3": m.send, "connect 2": m.connect, "connect 3": m.connect, "ack 2": m.ack,
@@ -253,6 +254,28 @@ func (m *desk) refuse(rt *rapid.T) {
 	id := m.anyLine(rt)
 	m.p.send(&wire.Refused{Source: id.Source, N: id.N, Code: wire.RefusedBlank})
 	m.refused(id, wire.RefusedBlank)
+}
+
+// discard drops some lines, of which those go that the server can't have.
+func (m *desk) discard(rt *rapid.T) {
+	synctest.Wait()
+	named := map[session.ID]bool{}
+	var may []session.ID
+	for i, l := range m.lines {
+		if !rapid.Bool().Draw(rt, "discard") {
+			continue
+		}
+		named[l.ID] = true
+		if m.p != nil && i >= m.sent || m.p == nil && !m.handed[l.ID] {
+			may = append(may, l.ID)
+		}
+	}
+	if got := m.s.Discard(slices.Collect(maps.Keys(named))...); got != len(may) {
+		rt.Fatalf("discarded %d lines, want %d", got, len(may))
+	}
+	for _, l := range m.remove(func(id session.ID) bool { return slices.Contains(may, id) }) {
+		m.receipts = append(m.receipts, receipt{l.ID, "discarded"})
+	}
 }
 
 func (m *desk) drop(rt *rapid.T) {

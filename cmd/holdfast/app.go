@@ -55,17 +55,17 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		ExitErrHandler:        func(*cli.Context, error) {}, // main exits, nobody else
 		Commands:              []*cli.Command{joinCommand(), serveCommand(), sendCommand(), tailCommand(), versionCommand()},
 		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return usage("no command %q; `holdfast help` lists them", c.Args().First())
+			if name := c.Args().First(); name != "" {
+				return usage("no command %q%s; `holdfast help` lists them", name, meant("", name, commandNames(c.App)))
 			}
 			return cli.ShowAppHelp(c)
 		},
 	}
-	onUsage := func(_ *cli.Context, err error, _ bool) error { return usage("%w; see `holdfast help`", err) }
 	app.OnUsageError = onUsage
 	for _, c := range app.Commands {
 		c.HideHelpCommand = true // else `send help` prints help and sends nothing
 		c.OnUsageError = onUsage
+		c.Before = settle
 		slices.SortStableFunc(c.Flags, func(a, b cli.Flag) int { return strings.Compare(a.Names()[0], b.Names()[0]) })
 	}
 	return app
@@ -111,18 +111,16 @@ func takesValue(cmd *cli.Command, arg string) bool {
 	if strings.Contains(name, "=") {
 		return false
 	}
-	for _, f := range cmd.Flags {
-		if slices.Contains(f.Names(), name) {
-			d, ok := f.(cli.DocGenerationFlag)
-			return ok && d.TakesValue()
-		}
-	}
-	return false
+	d, ok := findFlag(cmd.Flags, name).(cli.DocGenerationFlag)
+	return ok && d.TakesValue()
 }
 
-// env names the variable of a flag.
-func env(flag string) []string {
-	return []string{"HOLDFAST_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))}
+// commandNames are the commands that help lists.
+func commandNames(app *cli.App) (names []string) {
+	for _, c := range app.VisibleCommands() {
+		names = append(names, c.Name)
+	}
+	return names
 }
 
 // noArgs is the check of commands that take none.

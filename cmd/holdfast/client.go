@@ -21,38 +21,35 @@ const defaultServer = "ws://127.0.0.1:8080"
 // clientFlags are what all commands need that speak with a server.
 func clientFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "as", Aliases: []string{"user_name"}, Usage: "your `NAME`", EnvVars: env("as")},
-		&cli.StringFlag{Name: "server", Usage: "where the server is, ws://HOST:PORT or wss://HOST", Value: defaultServer, EnvVars: env("server")},
-		&cli.StringFlag{Name: "state", Usage: "keep unsent lines, cursor and identity in `DIR`", EnvVars: env("state"), DefaultText: "$XDG_STATE_HOME/holdfast"},
-		&cli.StringFlag{Name: "log-file", Usage: "append what happens to `FILE`", EnvVars: env("log-file")},
+		&cli.StringFlag{Name: "as", Aliases: []string{"user_name"}, Usage: "your `NAME`"},
+		&cli.StringFlag{Name: "server", Usage: "where the server is, ws://HOST:PORT or wss://HOST", Value: defaultServer},
+		&cli.StringFlag{Name: "state", Usage: "keep unsent lines, cursor and identity in `DIR`", DefaultText: "$XDG_STATE_HOME/holdfast"},
+		&cli.StringFlag{Name: "log-file", Usage: "append what happens to `FILE`"},
 	}
 }
 
 func roomFlag() cli.Flag {
-	return &cli.StringFlag{Name: "room", Aliases: []string{"chat_room"}, Usage: "the `ROOM`, made when first joined", EnvVars: env("room")}
+	return &cli.StringFlag{Name: "room", Aliases: []string{"chat_room"}, Usage: "the `ROOM`, made when first joined"}
 }
 
 func retryFlag(value time.Duration, text string) cli.Flag {
-	return &cli.DurationFlag{Name: "retry-for", Usage: "give up after so long without the server", Value: value, DefaultText: text, EnvVars: env("retry-for")}
+	return &cli.DurationFlag{Name: "retry-for", Usage: "give up after so long without the server", Value: value, DefaultText: text}
 }
 
 func historyFlag(value string) cli.Flag {
-	return &cli.StringFlag{Name: "history", Usage: "begin with the last `N` lines, all or none", Value: value, EnvVars: env("history")}
+	return checkedFlag("history", "begin with the last `N` lines, all or none", value, number("all", "none"))
 }
 
-// backlog parses --history.
-func backlog(c *cli.Context) (int, error) {
+// backlog is --history as session.Options has it.
+func backlog(c *cli.Context) int {
 	switch v := c.String("history"); v {
 	case "all":
-		return -1, nil
+		return -1
 	case "none":
-		return 0, nil
+		return 0
 	default:
-		n, err := strconv.Atoi(v)
-		if err != nil || n < 0 {
-			return 0, usage("--history %q: want a number, all or none", v)
-		}
-		return n, nil
+		n, _ := strconv.Atoi(v) // checked when it was set
+		return n
 	}
 }
 

@@ -26,8 +26,8 @@ func joinCommand() *cli.Command {
 			"stdin is sent, lines of the room go to stdout, and the end of stdin ends it when all is\n" +
 			"stored. With --host the server runs in this process, unless one answers already.",
 		Flags: append(append(clientFlags(), serverFlags("With --host")...), roomFlag(), historyFlag("200"), retryFlag(0, "never"),
-			&cli.BoolFlag{Name: "host", Usage: "run the server too, and keep its data", EnvVars: env("host")},
-			&cli.BoolFlag{Name: "plain", Usage: "plain lines, also in a terminal", EnvVars: env("plain")},
+			&cli.BoolFlag{Name: "host", Usage: "run the server too, and keep its data"},
+			&cli.BoolFlag{Name: "plain", Usage: "plain lines, also in a terminal"},
 		),
 		Action: join,
 	}
@@ -41,10 +41,6 @@ func join(c *cli.Context) (err error) {
 	if c.Args().Present() {
 		room = c.Args().First()
 	}
-	n, err := backlog(c)
-	if err != nil {
-		return err
-	}
 	if _, err := mustName(c); err != nil {
 		return err
 	}
@@ -57,7 +53,7 @@ func join(c *cli.Context) (err error) {
 			defer func() { err = errors.Join(err, h.stop()) }()
 		}
 	}
-	s, closeLog, err := openSession(c, room, func(o *session.Options) { o.Backlog = n })
+	s, closeLog, err := openSession(c, room, func(o *session.Options) { o.Backlog = backlog(c) })
 	if err != nil {
 		return err
 	}

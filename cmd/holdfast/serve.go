@@ -27,8 +27,8 @@ func serveCommand() *cli.Command {
 			"one. Logs to stderr, never what is said. SIGTERM and SIGINT drain it: nobody is let in,\n" +
 			"what was taken is stored and acknowledged, clients are told when to come back.",
 		Flags: append(serverFlags(""),
-			&cli.StringFlag{Name: "listen", Usage: "serve at `HOST:PORT`", Value: "127.0.0.1:8080", EnvVars: env("listen")},
-			&cli.StringFlag{Name: "log-level", Usage: "debug, info, warn or error", Value: "info", EnvVars: env("log-level")},
+			&cli.StringFlag{Name: "listen", Usage: "serve at `HOST:PORT`", Value: "127.0.0.1:8080"},
+			&cli.StringFlag{Name: "log-level", Usage: "debug, info, warn or error", Value: "info"},
 		),
 		Action: serve,
 	}
@@ -37,15 +37,15 @@ func serveCommand() *cli.Command {
 // serverFlags are those of serve and of join --host, whose help sets them apart.
 func serverFlags(category string) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Category: category, Name: "data", Usage: "keep rooms and names in `DIR`", EnvVars: env("data"), DefaultText: "$XDG_DATA_HOME/holdfast"},
-		&cli.DurationFlag{Category: category, Name: "heartbeat", Usage: "ping after so much silence", Value: 10 * time.Second, EnvVars: env("heartbeat")},
-		&cli.DurationFlag{Category: category, Name: "dead-after", Usage: "so much silence means dead", Value: 25 * time.Second, EnvVars: env("dead-after")},
-		&cli.DurationFlag{Category: category, Name: "linger", Usage: "a user whose link was lost stays a member so long", Value: time.Minute, EnvVars: env("linger")},
-		&cli.DurationFlag{Category: category, Name: "hello-timeout", Usage: "a new connection must say hello within", Value: 10 * time.Second, EnvVars: env("hello-timeout")},
-		&cli.DurationFlag{Category: category, Name: "drain-for", Usage: "on SIGTERM take no longer than", Value: 12 * time.Second, EnvVars: env("drain-for")},
-		&cli.DurationFlag{Category: category, Name: "name-ttl", Usage: "a name not used for so long is free again", Value: 30 * 24 * time.Hour, EnvVars: env("name-ttl")},
-		&cli.DurationFlag{Category: category, Name: "history-age", Usage: "drop lines older than this", DefaultText: "never", EnvVars: env("history-age")},
-		&cli.IntFlag{Category: category, Name: "history-lines", Usage: "keep the newest `N` lines of each room", DefaultText: "all", EnvVars: env("history-lines")},
+		&cli.StringFlag{Category: category, Name: "data", Usage: "keep rooms and names in `DIR`", DefaultText: "$XDG_DATA_HOME/holdfast"},
+		&cli.DurationFlag{Category: category, Name: "heartbeat", Usage: "ping after so much silence", Value: 10 * time.Second},
+		&cli.DurationFlag{Category: category, Name: "dead-after", Usage: "so much silence means dead", Value: 25 * time.Second},
+		&cli.DurationFlag{Category: category, Name: "linger", Usage: "a user whose link was lost stays a member so long", Value: time.Minute},
+		&cli.DurationFlag{Category: category, Name: "hello-timeout", Usage: "a new connection must say hello within", Value: 10 * time.Second},
+		&cli.DurationFlag{Category: category, Name: "drain-for", Usage: "on SIGTERM take no longer than", Value: 12 * time.Second},
+		&cli.DurationFlag{Category: category, Name: "name-ttl", Usage: "a name not used for so long is free again", Value: 30 * 24 * time.Hour},
+		&cli.DurationFlag{Category: category, Name: "history-age", Usage: "drop lines older than this", DefaultText: "never"},
+		&cli.IntFlag{Category: category, Name: "history-lines", Usage: "keep the newest `N` lines of each room", DefaultText: "all"},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -21,29 +22,23 @@ func tailCommand() *cli.Command {
 			"line of output is an object: {\"type\":\"message\",\"room\",\"seq\",\"from\",\"text\",\"at\",\"replayed\"},\n" +
 			"with \"kind\":\"action\" for /me; or {\"type\":\"gap\",\"room\",\"lost\",\"reason\"} where lines are missing.",
 		Flags: append(clientFlags(), roomFlag(), historyFlag("none"), retryFlag(0, "never"),
-			&cli.BoolFlag{Name: "until-live", Usage: "end when all that was said so far is printed", EnvVars: env("until-live")},
-			&cli.IntFlag{Name: "count", Usage: "end after `N` lines", EnvVars: env("count")},
-			&cli.BoolFlag{Name: "json", Usage: "print JSON lines", EnvVars: env("json")},
+			&cli.BoolFlag{Name: "until-live", Usage: "end when all that was said so far is printed"},
+			checkedFlag("count", "end after `N` lines", "", number()),
+			&cli.BoolFlag{Name: "json", Usage: "print JSON lines"},
 		),
 		Action: func(c *cli.Context) error {
 			if err := noArgs(c); err != nil {
 				return err
 			}
-			n, err := backlog(c)
-			if err != nil {
-				return err
-			}
-			if c.Int("count") < 0 {
-				return usage("--count can't be negative")
-			}
-			s, closeLog, err := openSession(c, c.String("room"), func(o *session.Options) { o.Fresh, o.Backlog = true, n })
+			s, closeLog, err := openSession(c, c.String("room"), func(o *session.Options) { o.Fresh, o.Backlog = true, backlog(c) })
 			if err != nil {
 				return err
 			}
 			defer closeLog()
 			ctx, p := newPatience(c.Context, c.Duration("retry-for"))
 			defer p.stop()
-			t := &tailer{out: c.App.Writer, teller: teller{stderr: c.App.ErrWriter}, json: c.Bool("json"), untilLive: c.Bool("until-live"), count: c.Int("count")}
+			count, _ := strconv.Atoi(c.String("count")) // checked when it was set
+			t := &tailer{out: c.App.Writer, teller: teller{stderr: c.App.ErrWriter}, json: c.Bool("json"), untilLive: c.Bool("until-live"), count: count}
 			return t.run(ctx, s, p)
 		},
 	}

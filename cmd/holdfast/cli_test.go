@@ -37,6 +37,7 @@ func home(t *testing.T) {
 	t.Setenv("HOME", dir)
 	t.Setenv("XDG_STATE_HOME", dir+"/state")
 	t.Setenv("XDG_DATA_HOME", dir+"/data")
+	t.Setenv("XDG_CONFIG_HOME", dir+"/config")
 }
 
 // buffer is a bytes.Buffer for several goroutines.

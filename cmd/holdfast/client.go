@@ -1,43 +1,71 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"holdfast/session"
-	"holdfast/transport"
+	"holdfast/session/wire"
 )
 
-const defaultServer = "ws://127.0.0.1:8080"
-
-// clientFlags are what all commands need that speak with a server.
+// clientFlags are of all commands that take part in a room.
 func clientFlags() []cli.Flag {
+	as := checkedFlag("as", "your `NAME`", "", check{test: checkName})
+	as.Aliases = []string{"user_name"}
+	state := &cli.StringFlag{Category: catSettings, Name: "state", Usage: "keep unsent lines, cursor and identity in `DIR`", DefaultText: "$XDG_STATE_HOME/holdfast"}
+	return slices.Concat([]cli.Flag{as, state}, accessFlags(), logFlags())
+}
+
+// logFlags say how much is told, and where.
+func logFlags() []cli.Flag {
+	level := levelFlag()
+	level.Category = catTrouble
 	return []cli.Flag{
-		&cli.StringFlag{Name: "as", Aliases: []string{"user_name"}, Usage: "your `NAME`"},
-		&cli.StringFlag{Name: "server", Usage: "where the server is, ws://HOST:PORT or wss://HOST", Value: defaultServer},
-		&cli.StringFlag{Name: "state", Usage: "keep unsent lines, cursor and identity in `DIR`", DefaultText: "$XDG_STATE_HOME/holdfast"},
-		&cli.StringFlag{Name: "log-file", Usage: "append what happens to `FILE`"},
+		&cli.BoolFlag{Category: catTrouble, Name: "quiet", Aliases: []string{"q"}, Usage: "say nothing on stderr but why it ends"},
+		&cli.StringFlag{Category: catTrouble, Name: "log-file", Usage: "append what happens to `FILE`, never what is said"},
+		level,
 	}
 }
 
-func roomFlag() cli.Flag {
-	return &cli.StringFlag{Name: "room", Aliases: []string{"chat_room"}, Usage: "the `ROOM`, made when first joined"}
+func levelFlag() *cli.GenericFlag {
+	return checkedFlag("log-level", "log debug, info, warn or error, and what is worse", "info", oneOf("debug", "info", "warn", "error"))
 }
 
-func retryFlag(value time.Duration, text string) cli.Flag {
-	return &cli.DurationFlag{Name: "retry-for", Usage: "give up after so long without the server", Value: value, DefaultText: text}
+// logLevel is --log-level.
+func logLevel(c *cli.Context) (level slog.Level) {
+	_ = level.UnmarshalText([]byte(c.String("log-level"))) // checked when it was set
+	return level
+}
+
+func roomFlag() cli.Flag {
+	room := checkedFlag("room", "the `ROOM`, made when first joined", "", check{test: checkName})
+	room.Aliases = []string{"chat_room"}
+	return room
+}
+
+func retryFlag(value, text string) cli.Flag {
+	retry := checkedFlag("retry-for", "give up after so `LONG` without the server; 0s is never", value, span)
+	retry.DefaultText = text
+	return retry
 }
 
 func historyFlag(value string) cli.Flag {
-	return checkedFlag("history", "begin with the last `N` lines, all or none", value, number("all", "none"))
+	history := checkedFlag("history", "begin with the last `N` lines, all or none", value, number("all", "none"))
+	history.Aliases = []string{"n"}
+	return history
+}
+
+// checkName wants the name of a room or user.
+func checkName(text string) error {
+	_, err := wire.Name(text)
+	return err
 }
 
 // backlog is --history as session.Options has it.
@@ -53,30 +81,47 @@ func backlog(c *cli.Context) int {
 	}
 }
 
-// openSession opens the session that the flags describe.
+// openSession opens the session that the flags describe, and the log that it writes to.
+// Call the function that it returns when the session has ended.
 func openSession(c *cli.Context, room string, tune func(*session.Options)) (*session.Session, func(), error) {
-	name, err := mustName(c)
+	server, o, err := sessionOptions(c, room)
 	if err != nil {
 		return nil, nil, err
-	}
-	if room == "" {
-		return nil, nil, usage("which room? name it")
 	}
 	log, closeLog, err := logTo(c.String("log-file"))
 	if err != nil {
 		return nil, nil, err
 	}
-	o := &session.Options{
-		Room: room, Name: name, Dir: c.String("state"), Client: clientName(),
-		Logger: slog.New(slog.NewTextHandler(log, nil)),
-	}
+	o.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: logLevel(c)}))
 	tune(o)
-	s, err := session.Open(c.String("server"), o)
+	s, err := session.Open(server, o)
 	if err != nil {
 		closeLog()
 		return nil, nil, openError(err)
 	}
 	return s, closeLog, nil
+}
+
+// sessionOptions are the flags as session.Open has them, but for the log.
+func sessionOptions(c *cli.Context, room string) (server string, o *session.Options, err error) {
+	name, err := mustName(c)
+	if err != nil {
+		return "", nil, err
+	}
+	if room == "" {
+		return "", nil, usage("which room? name it")
+	}
+	a, err := newAccess(c)
+	if err != nil {
+		return "", nil, err
+	}
+	dir, err := stateDir(c)
+	if err != nil {
+		return "", nil, err
+	}
+	return a.server, &session.Options{
+		Room: room, Name: name, Dir: dir, Client: clientName(), Header: a.header, HTTPClient: a.client,
+	}, nil
 }
 
 // openError tells a malformed option, which is usage, from a slot that can't be used.
@@ -120,100 +165,3 @@ func (t *teller) held(e session.Held) {
 
 // heldText says what retry with the code storage means.
 const heldText = "the server can't store lines just now: its disk may be full"
-
-// patience ends a context when the server was out of reach for too long.
-type patience struct {
-	limit  time.Duration
-	timer  *time.Timer // nil: endless
-	cancel context.CancelCauseFunc
-
-	mu  sync.Mutex
-	why error // why nothing moves
-}
-
-// What made a context lose patience.
-var (
-	errUnreachable = errors.New("server unreachable")
-	errHeld        = errors.New(heldText)
-)
-
-// newPatience returns a context that ends when the server was out of reach for as long
-// as limit, as told by see, or, as told by held, took no lines; a limit of zero
-// never ends. Call stop when done.
-func newPatience(ctx context.Context, limit time.Duration) (context.Context, *patience) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	p := &patience{limit: limit, cancel: cancel}
-	if limit > 0 {
-		p.timer = time.AfterFunc(limit, p.end)
-	}
-	return ctx, p
-}
-
-func (p *patience) end() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	err := p.why
-	switch {
-	case errors.Is(err, errHeld):
-		err = fmt.Errorf("waited %v: %w", p.limit, err)
-	case err != nil:
-		err = fmt.Errorf("%w for %v: %s", errUnreachable, p.limit, describe(err))
-	default:
-		err = fmt.Errorf("%w for %v", errUnreachable, p.limit)
-	}
-	p.cancel(&exitError{code: exitUnreachable, err: err})
-}
-
-func (p *patience) stop() {
-	if p.timer != nil {
-		p.timer.Stop()
-	}
-	p.cancel(nil)
-}
-
-func (p *patience) see(e session.StateChange, was session.State) {
-	switch up := e.State == session.Online || e.State == session.Resuming; {
-	case p.timer == nil:
-	case up:
-		p.timer.Stop()
-	case e.State == session.Waiting:
-		p.blame(e.Err)
-		if was == session.Online || was == session.Resuming {
-			p.timer.Reset(p.limit)
-		}
-	}
-}
-
-// held is told that lines are put off, or no longer. When the connection ends too, see
-// begins the time anew.
-func (p *patience) held(e session.Held) {
-	switch {
-	case p.timer == nil:
-	case e.Code == "":
-		p.timer.Stop()
-	default:
-		p.blame(errHeld)
-		p.timer.Reset(p.limit)
-	}
-}
-
-func (p *patience) blame(why error) {
-	p.mu.Lock()
-	p.why = why
-	p.mu.Unlock()
-}
-
-// describeDial says in words why there is no connection.
-func describeDial(e *transport.DialError) string {
-	return "can't reach the server: " + rootCause(e).Error()
-}
-
-func rootCause(err error) error {
-	for {
-		next := errors.Unwrap(err)
-		if next == nil {
-			return err
-		}
-		err = next
-	}
-}

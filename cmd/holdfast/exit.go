@@ -120,3 +120,18 @@ func describe(err error) string {
 	}
 	return strings.Join(said, "; ")
 }
+
+// describeDial says in words why there is no connection.
+func describeDial(e *transport.DialError) string {
+	return "can't reach the server: " + rootCause(e).Error()
+}
+
+func rootCause(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}

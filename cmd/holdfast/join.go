@@ -25,7 +25,7 @@ func joinCommand() *cli.Command {
 		Description: "In a terminal you get a prompt; /help there lists commands. Otherwise each line of\n" +
 			"stdin is sent, lines of the room go to stdout, and the end of stdin ends it when all is\n" +
 			"stored. With --host the server runs in this process, unless one answers already.",
-		Flags: append(append(clientFlags(), serverFlags("With --host")...), roomFlag(), historyFlag("200"), retryFlag(0, "never"),
+		Flags: append(append(clientFlags(), serverFlags("With --host")...), roomFlag(), historyFlag("200"), retryFlag("0s", "never"),
 			&cli.BoolFlag{Name: "host", Usage: "run the server too, and keep its data"},
 			&cli.BoolFlag{Name: "plain", Usage: "plain lines, also in a terminal"},
 		),

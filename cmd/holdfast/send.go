@@ -22,7 +22,7 @@ func sendCommand() *cli.Command {
 		UsageText: "holdfast send --room ROOM --as NAME [TEXT...]",
 		Description: "Exits with 0 only when the server has every line on disk. Lines that could not be\n" +
 			"sent are kept and go out with the next send or join of the same name.",
-		Flags: append(clientFlags(), roomFlag(), retryFlag(30*time.Second, "30s; 0s means never")),
+		Flags: append(clientFlags(), roomFlag(), retryFlag("30s", "")),
 		Action: func(c *cli.Context) error {
 			s, closeLog, err := openSession(c, c.String("room"), func(o *session.Options) { o.Fresh = true })
 			if err != nil {

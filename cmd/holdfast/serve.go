@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,38 +27,40 @@ func serveCommand() *cli.Command {
 		Description: "Prints `listening on ws://HOST:PORT` on stdout when it is ready; port 0 takes a free\n" +
 			"one. Logs to stderr, never what is said. SIGTERM and SIGINT drain it: nobody is let in,\n" +
 			"what was taken is stored and acknowledged, clients are told when to come back.",
-		Flags: append(serverFlags(""),
+		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "listen", Usage: "serve at `HOST:PORT`", Value: "127.0.0.1:8080"},
-			&cli.StringFlag{Name: "log-level", Usage: "debug, info, warn or error", Value: "info"},
-		),
+			levelFlag(),
+		}, serverFlags(""), configFlags()),
 		Action: serve,
 	}
 }
 
 // serverFlags are those of serve and of join --host, whose help sets them apart.
 func serverFlags(category string) []cli.Flag {
-	return []cli.Flag{
+	flags := []cli.Flag{
 		&cli.StringFlag{Category: category, Name: "data", Usage: "keep rooms and names in `DIR`", DefaultText: "$XDG_DATA_HOME/holdfast"},
-		&cli.DurationFlag{Category: category, Name: "heartbeat", Usage: "ping after so much silence", Value: 10 * time.Second},
-		&cli.DurationFlag{Category: category, Name: "dead-after", Usage: "so much silence means dead", Value: 25 * time.Second},
-		&cli.DurationFlag{Category: category, Name: "linger", Usage: "a user whose link was lost stays a member so long", Value: time.Minute},
-		&cli.DurationFlag{Category: category, Name: "hello-timeout", Usage: "a new connection must say hello within", Value: 10 * time.Second},
-		&cli.DurationFlag{Category: category, Name: "drain-for", Usage: "on SIGTERM take no longer than", Value: 12 * time.Second},
-		&cli.DurationFlag{Category: category, Name: "name-ttl", Usage: "a name not used for so long is free again", Value: 30 * 24 * time.Hour},
-		&cli.DurationFlag{Category: category, Name: "history-age", Usage: "drop lines older than this", DefaultText: "never"},
-		&cli.IntFlag{Category: category, Name: "history-lines", Usage: "keep the newest `N` lines of each room", DefaultText: "all"},
 	}
+	for _, f := range []*cli.GenericFlag{
+		checkedFlag("heartbeat", "ping after so `LONG` a silence", "10s", someSpan),
+		checkedFlag("dead-after", "so `LONG` a silence means dead", "25s", someSpan),
+		checkedFlag("linger", "a user whose link was lost stays a member so `LONG`", "1m", span),
+		checkedFlag("hello-timeout", "a new connection must say hello within `TIME`", "10s", someSpan),
+		checkedFlag("drain-for", "on SIGTERM take no longer than `TIME`", "12s", span),
+		checkedFlag("name-ttl", "a name not used for so `LONG` is free again", "720h", someSpan),
+		checkedFlag("history-age", "drop lines older than `TIME`; 0s is never", "0s", span),
+		checkedFlag("history-lines", "keep the newest `N` lines of each room; 0 is all", "0", number()),
+	} {
+		f.Category = category
+		flags = append(flags, f)
+	}
+	return flags
 }
 
 func serve(c *cli.Context) error {
 	if err := noArgs(c); err != nil {
 		return err
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
-		return usage("--log-level %q: want debug, info, warn or error", c.String("log-level"))
-	}
-	log := slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{Level: level}))
+	log := slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{Level: logLevel(c)}))
 	l, err := net.Listen("tcp", c.String("listen"))
 	if err != nil {
 		return &exitError{code: exitFailure, err: fmt.Errorf("listen: %w", err), try: "choose another address with --listen"}
@@ -88,11 +91,9 @@ type host struct {
 
 // startHost serves on l.
 func startHost(c *cli.Context, l net.Listener, log *slog.Logger) (*host, error) {
-	if c.Int("history-lines") < 0 || c.Duration("history-age") < 0 {
-		return nil, usage("--history-lines and --history-age can't be negative")
-	}
-	if c.Duration("heartbeat") <= 0 || c.Duration("dead-after") <= c.Duration("heartbeat") {
-		return nil, usage("--heartbeat must be more than zero, and --dead-after more than that")
+	o, err := serverOptions(c)
+	if err != nil {
+		return nil, err
 	}
 	dir, err := dataDir(c)
 	if err != nil {
@@ -102,17 +103,8 @@ func startHost(c *cli.Context, l net.Listener, log *slog.Logger) (*host, error) 
 	if err != nil {
 		return nil, err
 	}
-	linger := c.Duration("linger")
-	if linger == 0 {
-		linger = -1 // to the library zero is the default
-	}
-	h := &host{store: store, drain: c.Duration("drain-for")}
-	h.chat = server.New(&server.Options{
-		Store: store, Logger: log,
-		Heartbeat: c.Duration("heartbeat"), DeadAfter: c.Duration("dead-after"),
-		Linger: linger, HelloTimeout: c.Duration("hello-timeout"), NameTTL: c.Duration("name-ttl"),
-		Keep: history.Retention{Age: c.Duration("history-age"), Lines: c.Int("history-lines")},
-	})
+	o.Store, o.Logger = store, log
+	h := &host{store: store, drain: c.Duration("drain-for"), chat: server.New(o)}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true) // HTTP/2 can't be upgraded
 	h.http = &http.Server{
@@ -122,6 +114,22 @@ func startHost(c *cli.Context, l net.Listener, log *slog.Logger) (*host, error) 
 	}
 	h.wg.Go(func() { _ = h.http.Serve(l) }) // until stop closes it
 	return h, nil
+}
+
+// serverOptions are the flags as server.New has them, but for store and log.
+func serverOptions(c *cli.Context) (*server.Options, error) {
+	if c.Duration("dead-after") <= c.Duration("heartbeat") {
+		return nil, usage("--dead-after must be more than --heartbeat")
+	}
+	linger := c.Duration("linger")
+	if linger == 0 {
+		linger = -1 // to the library zero is the default
+	}
+	return &server.Options{
+		Heartbeat: c.Duration("heartbeat"), DeadAfter: c.Duration("dead-after"),
+		Linger: linger, HelloTimeout: c.Duration("hello-timeout"), NameTTL: c.Duration("name-ttl"),
+		Keep: history.Retention{Age: c.Duration("history-age"), Lines: c.Int("history-lines")},
+	}, nil
 }
 
 // failed is closed when the server can't go on.

@@ -1,31 +1,204 @@
 package main
 
 import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"holdfast/cmd/holdfast/internal/config"
 )
 
-// settle gives every flag that is not on the command line the value of its variable.
-// An empty variable counts as unset. urfave/cli would take it for a value, and
-// complain about others in words of its own.
+// configFlags are of all commands that have settings.
+func configFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Category: catSettings, Name: "config", Usage: "read settings from `FILE`", DefaultText: "$XDG_CONFIG_HOME/holdfast/config"},
+		&cli.StringFlag{Category: catSettings, Name: "profile", Aliases: []string{"p"}, Usage: "use the settings of [profile `NAME`], and a state of its own"},
+	}
+}
+
+// notInFile are flags that a configuration file can't set.
+var notInFile = []string{"config", "profile"}
+
+// layer is one place that settings come from.
+type layer func(flag string) (setting, bool)
+
+// setting is the text of a flag, and how to complain about it.
+type setting struct {
+	text  string
+	wrong func(format string, args ...any) error
+}
+
+// settle gives every flag that is not on the command line its value from the first of
+// variable, profile and file that has one. Every entry of the file is checked,
+// whichever command runs: a mistake there shows at once.
 func settle(c *cli.Context) error {
+	if c.IsSet(config.Secret) {
+		return usage("a token on the command line can be seen by everyone here: put it into a file and use --token-file, or into HOLDFAST_TOKEN")
+	}
+	variables := []layer{fromVariables}
+	for _, name := range notInFile {
+		if err := fill(c, findFlag(c.Command.Flags, name), variables); err != nil {
+			return err
+		}
+	}
+	layers := variables
+	if findFlag(c.Command.Flags, "config") != nil {
+		fromFile, err := fileLayers(c)
+		if err != nil {
+			return err
+		}
+		layers = append(layers, fromFile...)
+	}
+	if err := fillToken(c, layers); err != nil {
+		return err
+	}
 	for _, f := range c.Command.Flags {
-		name := f.Names()[0]
-		if c.IsSet(name) {
+		if name := f.Names()[0]; name == "help" || slices.Contains(tokenFlags, name) {
 			continue
 		}
-		if text := os.Getenv(variable(name)); text != "" {
-			if err := c.Set(name, text); err != nil {
-				return usage("%s=%s: %s", variable(name), text, want(f, err.Error()))
-			}
+		if err := fill(c, f, layers); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// fill sets a flag, unless it is set, from the first layer that has it.
+func fill(c *cli.Context, f cli.Flag, layers []layer) error {
+	if f == nil || c.IsSet(f.Names()[0]) {
+		return nil
+	}
+	for _, from := range layers {
+		s, ok := from(f.Names()[0])
+		if !ok {
+			continue
+		}
+		if err := c.Set(f.Names()[0], s.text); err != nil {
+			return s.wrong("%s", want(f, err.Error()))
+		}
+		return nil
+	}
+	return nil
+}
+
+// tokenFlags say the same in two ways: of each layer one counts.
+var tokenFlags = []string{config.Secret, "token-file"}
+
+// fillToken takes one of tokenFlags from the first layer that has any.
+func fillToken(c *cli.Context, layers []layer) error {
+	token, file := findFlag(c.Command.Flags, tokenFlags[0]), findFlag(c.Command.Flags, tokenFlags[1])
+	if file == nil || c.IsSet(tokenFlags[1]) {
+		return nil
+	}
+	for _, from := range layers {
+		a, hasToken := from(tokenFlags[0])
+		_, hasFile := from(tokenFlags[1])
+		switch {
+		case hasToken && hasFile:
+			return a.wrong("there is a token-file too; leave one out")
+		case hasToken:
+			return fill(c, token, []layer{from})
+		case hasFile:
+			return fill(c, file, []layer{from})
+		}
+	}
+	return nil
+}
+
+// fromVariables is the environment. An empty variable counts as unset.
+func fromVariables(flag string) (setting, bool) {
+	name := variable(flag)
+	text := os.Getenv(name)
+	return setting{text, func(format string, args ...any) error {
+		if flag == config.Secret {
+			return usage("%s: %w", name, fmt.Errorf(format, args...))
+		}
+		return usage("%s=%s: %w", name, text, fmt.Errorf(format, args...))
+	}}, text != ""
+}
+
 // variable names the variable of a flag.
 func variable(flag string) string {
 	return "HOLDFAST_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// fileLayers are the profile and what is before all profiles, in the configuration
+// file. The file need not be there, unless somebody named it or a profile.
+func fileLayers(c *cli.Context) ([]layer, error) {
+	path, profile := c.String("config"), c.String("profile")
+	named := path != ""
+	if !named {
+		var err error
+		if path, err = config.DefaultPath(); err != nil {
+			return nil, nil // no home, no file
+		}
+	}
+	file, err := config.Load(path)
+	if errors.Is(err, fs.ErrNotExist) && !named {
+		if profile != "" {
+			return nil, usage("no profile %q: there is no %s", profile, path)
+		}
+		return nil, nil
+	}
+	if err != nil {
+		return nil, usage("configuration: %w", err)
+	}
+	if err := checkEntries(file); err != nil {
+		return nil, err
+	}
+	entries, ok := file.Profile(profile)
+	if profile != "" && !ok {
+		return nil, usage("no profile %q in %s%s", profile, path, meant("", profile, file.Profiles()))
+	}
+	return []layer{fromEntries(entries), fromEntries(file.Base())}, nil
+}
+
+func fromEntries(entries []config.Entry) layer {
+	return func(flag string) (setting, bool) {
+		i := slices.IndexFunc(entries, func(e config.Entry) bool { return e.Key == flag })
+		if i < 0 {
+			return setting{}, false
+		}
+		return setting{entries[i].Value, func(format string, args ...any) error { return usage("%w", entries[i].Errorf(format, args...)) }}, true
+	}
+}
+
+// checkEntries tries each entry on a flag of its name. A name means the same in all
+// commands that have it.
+func checkEntries(file *config.File) error {
+	flags := map[string]cli.Flag{}
+	var known []string
+	for _, c := range newApp(nil, io.Discard, io.Discard).Commands {
+		for _, f := range c.Flags {
+			name := f.Names()[0]
+			if !slices.Contains(notInFile, name) {
+				known = append(known, name)
+				flags[name] = f
+			}
+		}
+	}
+	for _, e := range file.Entries() {
+		f := flags[e.Key]
+		if f == nil {
+			if slices.Contains(notInFile, e.Key) {
+				return usage("%w", e.Errorf("not in the file: use --%s or %s", e.Key, variable(e.Key)))
+			}
+			return usage("%w", e.Errorf("there is no flag --%s%s", e.Key, meant("", e.Key, known)))
+		}
+		set := flag.NewFlagSet("", flag.ContinueOnError)
+		if err := f.Apply(set); err != nil {
+			return fmt.Errorf("configuration: %w", err)
+		}
+		if err := set.Set(e.Key, e.Value); err != nil {
+			return usage("%w", e.Errorf("%s", want(f, err.Error())))
+		}
+	}
+	return nil
 }

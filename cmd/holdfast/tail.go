@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -21,7 +20,7 @@ func tailCommand() *cli.Command {
 		Description: "Reads nothing from stdin and leaves no trace: each tail begins anew. With --json each\n" +
 			"line of output is an object: {\"type\":\"message\",\"room\",\"seq\",\"from\",\"text\",\"at\",\"replayed\"},\n" +
 			"with \"kind\":\"action\" for /me; or {\"type\":\"gap\",\"room\",\"lost\",\"reason\"} where lines are missing.",
-		Flags: append(clientFlags(), roomFlag(), historyFlag("none"), retryFlag(0, "never"),
+		Flags: append(clientFlags(), roomFlag(), historyFlag("none"), retryFlag("0s", "never"),
 			&cli.BoolFlag{Name: "until-live", Usage: "end when all that was said so far is printed"},
 			checkedFlag("count", "end after `N` lines", "", number()),
 			&cli.BoolFlag{Name: "json", Usage: "print JSON lines"},
@@ -37,8 +36,7 @@ func tailCommand() *cli.Command {
 			defer closeLog()
 			ctx, p := newPatience(c.Context, c.Duration("retry-for"))
 			defer p.stop()
-			count, _ := strconv.Atoi(c.String("count")) // checked when it was set
-			t := &tailer{out: c.App.Writer, teller: teller{stderr: c.App.ErrWriter}, json: c.Bool("json"), untilLive: c.Bool("until-live"), count: count}
+			t := &tailer{out: c.App.Writer, teller: teller{stderr: c.App.ErrWriter}, json: c.Bool("json"), untilLive: c.Bool("until-live"), count: c.Int("count")}
 			return t.run(ctx, s, p)
 		},
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 )
@@ -53,11 +54,33 @@ func oneOf(words ...string) check {
 // number passes whole numbers that are not negative, and these words.
 func number(words ...string) check {
 	return check{words: words, test: func(text string) error {
-		if n, err := strconv.Atoi(text); err == nil && n >= 0 || slices.Contains(words, text) {
-			return nil
+		n, err := strconv.Atoi(text)
+		switch {
+		case err == nil && n < 0:
+			return errors.New("can't be negative")
+		case err != nil && !slices.Contains(words, text):
+			return errors.New("want " + either(append([]string{"a number"}, words...)))
 		}
-		return errors.New("want " + either(append([]string{"a number"}, words...)))
+		return nil
 	}}
+}
+
+// The checks of durations: any, and such as can't be zero.
+var (
+	span     = check{test: func(text string) error { return checkSpan(text, 0) }}
+	someSpan = check{test: func(text string) error { return checkSpan(text, 1) }}
+)
+
+func checkSpan(text string, least time.Duration) error {
+	switch d, err := time.ParseDuration(text); {
+	case err != nil:
+		return errors.New("want a number with a unit, like 30s, 5m or 1h30m")
+	case d < 0:
+		return errors.New("can't be negative")
+	case d < least:
+		return errors.New("can't be zero")
+	}
+	return nil
 }
 
 // either lists what there is to choose from.
@@ -97,15 +120,10 @@ func onUsage(c *cli.Context, err error, _ bool) error {
 
 // want says what a flag takes instead of what it was given; why is what its type said.
 func want(f cli.Flag, why string) string {
-	switch f.(type) {
-	case *cli.DurationFlag:
-		return "want a number with a unit, like 30s, 5m or 1h30m"
-	case *cli.IntFlag, *cli.Uint64Flag:
-		return "want a whole number"
-	case *cli.BoolFlag:
+	if _, ok := f.(*cli.BoolFlag); ok {
 		return "want true or false"
 	}
-	return why
+	return why // a checked value's own words
 }
 
 // dashed is a flag as one types it.

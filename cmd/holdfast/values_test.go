@@ -20,7 +20,7 @@ func TestUsageWords(t *testing.T) {
 		{"", "tail --history some", `--history "some": want a number, all or none`},
 		{"", "tail --json=maybe", `--json "maybe": want true or false`},
 		{"HOLDFAST_RETRY_FOR=7", "send --room r --as ana hello", "HOLDFAST_RETRY_FOR=7: want a number with a unit, like 30s"},
-		{"HOLDFAST_HISTORY=-1", "tail --room r --as ana", "HOLDFAST_HISTORY=-1: want a number, all or none"},
+		{"HOLDFAST_HISTORY=-1", "tail --room r --as ana", "HOLDFAST_HISTORY=-1: can't be negative"},
 		{"HOLDFAST_JSON=maybe", "tail --room r --as ana", "HOLDFAST_JSON=maybe: want true or false"},
 	} {
 		t.Run(c.variable+" "+c.args, func(t *testing.T) {

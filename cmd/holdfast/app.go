@@ -53,7 +53,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		ErrWriter:             stderr,
 		HideVersion:           true,
 		ExitErrHandler:        func(*cli.Context, error) {}, // main exits, nobody else
-		Commands:              []*cli.Command{joinCommand(), serveCommand(), sendCommand(), tailCommand(), versionCommand()},
+		Commands:              []*cli.Command{joinCommand(), sendCommand(), tailCommand(), whoCommand(), roomsCommand(), historyCommand(), checkCommand(), serveCommand(), versionCommand()},
 		Action: func(c *cli.Context) error {
 			if name := c.Args().First(); name != "" {
 				return usage("no command %q%s; `holdfast help` lists them", name, meant("", name, commandNames(c.App)))
@@ -66,6 +66,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		c.HideHelpCommand = true // else `send help` prints help and sends nothing
 		c.OnUsageError = onUsage
 		c.Before = settle
+		c.Action = asJSON(c.Action)
 		slices.SortStableFunc(c.Flags, func(a, b cli.Flag) int { return strings.Compare(a.Names()[0], b.Names()[0]) })
 	}
 	return app

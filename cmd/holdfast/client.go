@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -28,7 +26,7 @@ func logFlags() []cli.Flag {
 	level := levelFlag()
 	level.Category = catTrouble
 	return []cli.Flag{
-		&cli.BoolFlag{Category: catTrouble, Name: "quiet", Aliases: []string{"q"}, Usage: "say nothing on stderr but why it ends"},
+		&cli.BoolFlag{Category: catTrouble, Name: "quiet", Aliases: []string{"q"}, Usage: "don't tell on stderr how the link is"},
 		&cli.StringFlag{Category: catTrouble, Name: "log-file", Usage: "append what happens to `FILE`, never what is said"},
 		level,
 	}
@@ -42,6 +40,23 @@ func levelFlag() *cli.GenericFlag {
 func logLevel(c *cli.Context) (level slog.Level) {
 	_ = level.UnmarshalText([]byte(c.String("log-level"))) // checked when it was set
 	return level
+}
+
+func jsonFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "print JSON, an object a line; `holdfast help json` documents them"}
+}
+
+func sinceFlag() cli.Flag {
+	return checkedFlag("since", "no lines older than `LONG`, like 1h", "", someSpan)
+}
+
+// since is the instant that --since means, zero if none.
+func since(c *cli.Context) time.Time {
+	d := c.Duration("since")
+	if d == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(-d)
 }
 
 func roomFlag() cli.Flag {
@@ -102,6 +117,21 @@ func openSession(c *cli.Context, room string, tune func(*session.Options)) (*ses
 	return s, closeLog, nil
 }
 
+// oneRoom is the room that the argument or --room names; empty if none does.
+func oneRoom(c *cli.Context) (string, error) {
+	room := c.String("room")
+	if c.Args().Len() > 1 || c.Args().Present() && room != "" && room != c.Args().First() {
+		return "", usage("%s takes one room", c.Command.Name)
+	}
+	if !c.Args().Present() {
+		return room, nil
+	}
+	if err := checkName(c.Args().First()); err != nil {
+		return "", usage("room %q: %w", c.Args().First(), err)
+	}
+	return c.Args().First(), nil
+}
+
 // sessionOptions are the flags as session.Open has them, but for the log.
 func sessionOptions(c *cli.Context, room string) (server string, o *session.Options, err error) {
 	name, err := mustName(c)
@@ -131,37 +161,3 @@ func openError(err error) error {
 	}
 	return err
 }
-
-// teller says on stderr how the link is. One goroutine may use it.
-type teller struct {
-	stderr io.Writer
-	since  time.Time // when the connection was lost
-}
-
-// tell says on stderr when the link is lost and when it is back.
-func (t *teller) tell(e session.StateChange, was session.State) {
-	switch {
-	case e.State == session.Waiting && e.Attempt == 1 && was != session.Waiting:
-		fmt.Fprintf(t.stderr, "holdfast: %s; trying again\n", cleaned(describe(e.Err)))
-	case e.State == session.Online && !t.since.IsZero():
-		fmt.Fprintf(t.stderr, "holdfast: connected after %s\n", ago(time.Since(t.since)))
-	}
-	switch e.State {
-	case session.Waiting:
-		if t.since.IsZero() {
-			t.since = time.Now()
-		}
-	case session.Online:
-		t.since = time.Time{}
-	}
-}
-
-// held says on stderr that the server does not take lines.
-func (t *teller) held(e session.Held) {
-	if e.Code != "" {
-		fmt.Fprintf(t.stderr, "holdfast: %s; lines are kept and tried again\n", heldText)
-	}
-}
-
-// heldText says what retry with the code storage means.
-const heldText = "the server can't store lines just now: its disk may be full"

@@ -12,6 +12,9 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/urfave/cli/v2"
+
+	"holdfast/cmd/holdfast/internal/jsonl"
 	"holdfast/cmd/holdfast/internal/safe"
 	"holdfast/session"
 	"holdfast/transport"
@@ -25,6 +28,7 @@ const (
 	exitRefused     = 3
 	exitUnreachable = 4
 	exitUnsent      = 5
+	exitPipe        = 141 // as a shell says of a process that SIGPIPE ended
 )
 
 // exitError is an error with the exit code it means and what the user can try.
@@ -65,35 +69,61 @@ func withSignals(ctx context.Context) (context.Context, func()) {
 }
 
 // report says on stderr what went wrong, why and what to try, and returns the exit
-// code. It is the only place that turns errors into words.
+// code.
 func report(stderr io.Writer, err error) int {
-	if err == nil {
-		return exitOK
+	code, text, try := verdict(err)
+	if text == "" {
+		return code
 	}
-	var sig signalled
-	if errors.As(err, &sig) && !errors.Is(err, session.ErrUnsent) {
-		return 128 + int(sig.sig)
-	}
-	code, try := exitFailure, ""
-	var coded *exitError
-	var rejected *session.RejectedError
-	switch {
-	case errors.As(err, &rejected):
-		code = exitRefused
-	case errors.Is(err, session.ErrUnsent):
-		code = exitUnsent
-	case errors.As(err, &coded):
-		code, try = coded.code, coded.try
-	}
-	if errors.Is(err, session.ErrUnsent) {
-		try = "unsent lines are kept, and go out with the next join or send of this server, room and name"
-	}
-	text := "holdfast: " + strings.TrimRight(describe(err), ".")
+	text = "holdfast: " + text
 	if try != "" {
 		text += "; " + try
 	}
 	fmt.Fprintln(stderr, safe.Line(text, 2000))
 	return code
+}
+
+// verdict is the only place that turns an error into an exit code and words: what
+// went wrong and why, and what to try. There are none for a signal, and for a reader
+// that has gone, as head does.
+func verdict(err error) (code int, text, try string) {
+	var sig signalled
+	unsent := errors.Is(err, session.ErrUnsent)
+	switch {
+	case err == nil:
+		return exitOK, "", ""
+	case errors.Is(err, syscall.EPIPE) && !unsent:
+		return exitPipe, "", ""
+	case errors.As(err, &sig) && !unsent:
+		return 128 + int(sig.sig), "", ""
+	}
+	code = exitFailure
+	var coded *exitError
+	var rejected *session.RejectedError
+	switch {
+	case errors.As(err, &rejected):
+		code = exitRefused
+	case unsent:
+		code = exitUnsent
+	case errors.As(err, &coded):
+		code, try = coded.code, coded.try
+	}
+	if unsent {
+		try = "unsent lines are kept, and go out with the next join or send of this server, room and name"
+	}
+	return code, strings.TrimRight(describe(err), "."), try
+}
+
+// asJSON has a command that was asked for --json end with the error as a record. Who
+// misuses a command gets nothing on stdout.
+func asJSON(action cli.ActionFunc) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		err := action(c)
+		if code, text, try := verdict(err); text != "" && code != exitUsage && c.Bool("json") {
+			_, _ = io.WriteString(c.App.Writer, jsonl.Line(jsonl.Error{Code: code, Message: text, Try: try}))
+		}
+		return err
+	}
 }
 
 // describe puts an error in words for a person.

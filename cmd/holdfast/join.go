@@ -69,7 +69,7 @@ func join(c *cli.Context) (err error) {
 			return errors.Join(err, s.Close())
 		}
 	}
-	pipe := &pipe{sender: sender{s: s, teller: teller{stderr: c.App.ErrWriter}}, out: c.App.Writer, level: make(chan struct{})}
+	pipe := &pipe{sender: sender{s: s, teller: newTeller(c)}, out: c.App.Writer, level: make(chan struct{})}
 	return pipe.run(ctx, c.App.Reader, p)
 }
 

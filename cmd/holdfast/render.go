@@ -1,11 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"holdfast/cmd/holdfast/internal/safe"
 	"holdfast/session"
@@ -69,57 +66,6 @@ func sayGap(g session.Gap) string {
 		return "1 line can no longer be shown"
 	}
 	return fmt.Sprintf("%d lines can no longer be shown", g.Lost)
-}
-
-// messageJSON is what tail --json prints for a message. Fields are only ever added.
-type messageJSON struct {
-	Type     string `json:"type"`
-	Room     string `json:"room"`
-	Seq      uint64 `json:"seq"`
-	From     string `json:"from"`
-	Text     string `json:"text"`
-	At       string `json:"at"`
-	Replayed bool   `json:"replayed"`
-	Kind     string `json:"kind,omitempty"`
-}
-
-// gapJSON is what tail --json prints where lines are missing.
-type gapJSON struct {
-	Type   string `json:"type"`
-	Room   string `json:"room"`
-	Lost   int64  `json:"lost"`
-	Reason string `json:"reason"`
-}
-
-func jsonMessage(m session.Message) messageJSON {
-	return messageJSON{
-		Type: "message", Room: m.Room, Seq: m.Seq, From: m.From, Text: m.Text,
-		At: m.At.UTC().Format("2006-01-02T15:04:05.000Z07:00"), Replayed: m.Replayed, Kind: m.Kind,
-	}
-}
-
-// jsonLine encodes v as one line that is safe on a terminal too: whatever controls or
-// reorders text is escaped.
-func jsonLine(v any) string {
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic(fmt.Sprintf("encode output: %v", err)) // no value of ours can't be encoded
-	}
-	var out strings.Builder
-	for _, r := range strings.TrimSuffix(b.String(), "\n") {
-		switch {
-		case r < 0x80 && r != 0x7f, !unicode.In(r, unicode.Cc, unicode.Cf):
-			out.WriteRune(r)
-		case r > 0xffff:
-			hi, lo := (r-0x10000)>>10+0xd800, (r-0x10000)&0x3ff+0xdc00
-			fmt.Fprintf(&out, `\u%04x\u%04x`, hi, lo)
-		default:
-			fmt.Fprintf(&out, `\u%04x`, r)
-		}
-	}
-	return out.String() + "\n"
 }
 
 // ago rounds a time for people.

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"holdfast/cmd/holdfast/internal/jsonl"
 	"holdfast/session"
 	"holdfast/session/wire"
 )
@@ -19,37 +20,40 @@ func sendCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "send",
 		Usage:     "send TEXT, or each line of stdin, and wait until it is stored",
-		UsageText: "holdfast send --room ROOM --as NAME [TEXT...]",
+		UsageText: "holdfast send --room ROOM --as NAME [--whole] [--json] [TEXT...]",
 		Description: "Exits with 0 only when the server has every line on disk. Lines that could not be\n" +
 			"sent are kept and go out with the next send or join of the same name.",
-		Flags: append(clientFlags(), roomFlag(), retryFlag("30s", "")),
-		Action: func(c *cli.Context) error {
-			s, closeLog, err := openSession(c, c.String("room"), func(o *session.Options) { o.Fresh = true })
-			if err != nil {
-				return err
-			}
-			defer closeLog()
-			text := strings.Join(c.Args().Slice(), " ")
-			var in io.Reader
-			if !c.Args().Present() {
-				in = c.App.Reader
-			}
-			return send(c.Context, s, text, in, c.App.ErrWriter, c.Duration("retry-for"))
-		},
+		Flags: slices.Concat(clientFlags(), []cli.Flag{
+			roomFlag(), retryFlag("30s", ""), jsonFlag(),
+			&cli.BoolFlag{Name: "whole", Usage: "send all of stdin as one line, with its line breaks"},
+		}),
+		Action: runSend,
 	}
 }
 
-// send sends text, or the lines of in, and returns when all is settled.
-func send(ctx context.Context, s *session.Session, text string, in io.Reader, stderr io.Writer, retryFor time.Duration) error {
-	ctx, p := newPatience(ctx, retryFor)
+func runSend(c *cli.Context) error {
+	if c.Bool("whole") && c.Args().Present() {
+		return usage("--whole is for stdin; leave it out, or TEXT")
+	}
+	s, closeLog, err := openSession(c, c.String("room"), func(o *session.Options) { o.Fresh = true })
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	ctx, p := newPatience(c.Context, c.Duration("retry-for"))
 	defer p.stop()
-	w := &sender{s: s, teller: teller{stderr: stderr}}
+	w := &sender{s: s, teller: newTeller(c)}
+	if c.Bool("json") {
+		w.out = c.App.Writer
+	}
 	w.wg.Go(func() { w.watch(p) })
-	var err error
-	if in == nil {
-		err = w.put(ctx, []inputLine{{number: 1, text: text}})
-	} else {
-		err = w.lines(ctx, in)
+	switch {
+	case c.Args().Present():
+		err = w.put(ctx, []inputLine{{number: 1, text: strings.Join(c.Args().Slice(), " ")}})
+	case c.Bool("whole"):
+		err = w.whole(ctx, c.App.Reader)
+	default:
+		err = w.lines(ctx, c.App.Reader)
 	}
 	return w.finish(ctx, err)
 }
@@ -63,6 +67,9 @@ func (w *sender) finish(ctx context.Context, err error) error {
 		err = w.s.Drain(ctx)
 	}
 	w.wg.Wait()
+	for _, r := range w.origin.rest() {
+		w.settled(r, 0)
+	}
 	return w.verdict(ctx, err)
 }
 
@@ -70,9 +77,11 @@ func (w *sender) finish(ctx context.Context, err error) error {
 type sender struct {
 	s *session.Session
 	teller
-	wg   sync.WaitGroup // who reads the session's events
-	bad  int            // not fit to be sent; put's own
-	gone int            // refused by the server; watch's own, until it has ended
+	out    io.Writer      // of acks and refusals as records; nil: not wanted
+	origin origin         // which line of input each line was
+	wg     sync.WaitGroup // who reads the session's events
+	bad    int            // not fit to be sent; put's own
+	gone   int            // refused by the server; watch's own, until it has ended
 }
 
 // watch follows the session until it ends.
@@ -93,11 +102,32 @@ func (w *sender) watch(p *patience) {
 	}
 }
 
-// receipt names a line that the server refused.
+// receipt notes what became of a line.
 func (w *sender) receipt(r session.Receipt) {
 	if r.Err != nil {
 		w.gone++
 		fmt.Fprintf(w.stderr, "holdfast: not sent: %s: %s\n", cleaned(r.Err.Message), cleaned(r.Err.Text))
+	}
+	if number, known := w.origin.find(r); known {
+		w.settled(r, number)
+	}
+}
+
+// settled prints what became of a line of input; number zero: of an earlier process.
+func (w *sender) settled(r session.Receipt, number int) {
+	id := fmt.Sprintf("%s/%d", r.ID.Source, r.ID.N)
+	if r.Err != nil {
+		w.record(jsonl.Refused{Room: w.s.Room(), ID: id, Line: number, Code: r.Err.Code, Message: r.Err.Message, Text: r.Err.Text})
+		return
+	}
+	w.record(jsonl.Ack{Room: w.s.Room(), ID: id, Line: number})
+}
+
+// record prints a record, in one write: several goroutines do. What becomes of the
+// lines does not depend on whether anybody reads that.
+func (w *sender) record(r any) {
+	if w.out != nil {
+		_, _ = io.WriteString(w.out, jsonl.Line(r))
 	}
 }
 
@@ -113,6 +143,29 @@ func (w *sender) lines(ctx context.Context, in io.Reader) error {
 			if err := w.put(ctx, w.gather(l, lines)); err != nil {
 				return err
 			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-w.s.Done():
+			return w.s.Err()
+		}
+	}
+}
+
+// whole sends all of in as one line.
+func (w *sender) whole(ctx context.Context, in io.Reader) error {
+	var texts []string
+	size := 0
+	for lines := readLines(in); ; {
+		select {
+		case l, ok := <-lines:
+			if !ok || size > wire.MaxText { // it will be refused, whatever follows
+				return w.put(ctx, []inputLine{{number: 1, text: strings.Join(texts, "\n")}})
+			}
+			if l.err != nil {
+				return w.put(ctx, []inputLine{l})
+			}
+			texts = append(texts, l.text)
+			size += len(l.text)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-w.s.Done():
@@ -141,6 +194,7 @@ func (w *sender) gather(l inputLine, lines <-chan inputLine) []inputLine {
 // put stores the lines that are fit to be sent, and names those that are not.
 func (w *sender) put(ctx context.Context, batch []inputLine) error {
 	var texts []string
+	var numbers []int
 	for _, l := range batch {
 		if l.err != nil {
 			return fmt.Errorf("read line %d: %w", l.number, l.err)
@@ -151,16 +205,26 @@ func (w *sender) put(ctx context.Context, batch []inputLine) error {
 		if err := wire.CheckText(l.text); err != nil {
 			w.bad++
 			fmt.Fprintf(w.stderr, "holdfast: line %d not sent: %s\n", l.number, err.Message)
+			w.record(jsonl.Refused{Room: w.s.Room(), Line: l.number, Code: err.Code, Message: err.Message, Text: l.text})
 			continue
 		}
 		texts = append(texts, l.text)
+		numbers = append(numbers, l.number)
 	}
-	if _, err := w.s.SendWait(ctx, texts...); err != nil {
+	w.origin.note(numbers)
+	id, err := w.s.SendWait(ctx, texts...)
+	if err != nil {
 		not := "were not taken"
 		if errors.Is(err, session.ErrDisk) {
 			not = "may not have been taken: see what comes with the next join or send before you repeat them"
 		}
 		return fmt.Errorf("line %d and what follows it %s: %w", batch[0].number, not, err)
+	}
+	if len(texts) > 0 {
+		for _, r := range w.origin.begin(id.Source) {
+			number, _ := w.origin.find(r)
+			w.settled(r, number)
+		}
 	}
 	return nil
 }
@@ -178,7 +242,7 @@ func (w *sender) verdict(ctx context.Context, err error) error {
 		return err
 	}
 	if err == nil && w.bad+w.gone > 0 {
-		return fmt.Errorf("%d lines were not sent", w.bad+w.gone)
+		return fmt.Errorf("not sent: %s", count(w.bad+w.gone, "line"))
 	}
 	return err
 }

@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"holdfast/cmd/holdfast/internal/jsonl"
+	"holdfast/cmd/holdfast/internal/look"
 	"holdfast/session"
 )
 
@@ -16,39 +20,56 @@ func tailCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "tail",
 		Usage:     "print a room's lines as they come",
-		UsageText: "holdfast tail --room ROOM --as NAME [--history N|all|none] [--until-live] [--count N] [--json]",
-		Description: "Reads nothing from stdin and leaves no trace: each tail begins anew. With --json each\n" +
-			"line of output is an object: {\"type\":\"message\",\"room\",\"seq\",\"from\",\"text\",\"at\",\"replayed\"},\n" +
-			"with \"kind\":\"action\" for /me; or {\"type\":\"gap\",\"room\",\"lost\",\"reason\"} where lines are missing.",
-		Flags: append(clientFlags(), roomFlag(), historyFlag("none"), retryFlag("0s", "never"),
+		UsageText: "holdfast tail ROOM --as NAME [--history N|all|none] [--until-live] [--json]",
+		Description: "Reads nothing from stdin and leaves no trace: each tail begins anew, with --history, or\n" +
+			"with all that is not older than --since. stdout has the lines and nothing else.",
+		Flags: slices.Concat(clientFlags(), lookFlags("none"), []cli.Flag{
+			roomFlag(), historyFlag("none"), sinceFlag(), retryFlag("0s", "never"), jsonFlag(),
 			&cli.BoolFlag{Name: "until-live", Usage: "end when all that was said so far is printed"},
+			&cli.BoolFlag{Name: "events", Usage: "with --json also print presence, state and held"},
 			checkedFlag("count", "end after `N` lines", "", number()),
-			&cli.BoolFlag{Name: "json", Usage: "print JSON lines"},
-		),
-		Action: func(c *cli.Context) error {
-			if err := noArgs(c); err != nil {
-				return err
-			}
-			s, closeLog, err := openSession(c, c.String("room"), func(o *session.Options) { o.Fresh, o.Backlog = true, backlog(c) })
-			if err != nil {
-				return err
-			}
-			defer closeLog()
-			ctx, p := newPatience(c.Context, c.Duration("retry-for"))
-			defer p.stop()
-			t := &tailer{out: c.App.Writer, teller: teller{stderr: c.App.ErrWriter}, json: c.Bool("json"), untilLive: c.Bool("until-live"), count: c.Int("count")}
-			return t.run(ctx, s, p)
-		},
+		}),
+		Action: runTail,
 	}
+}
+
+func runTail(c *cli.Context) error {
+	room, err := oneRoom(c)
+	if err != nil {
+		return err
+	}
+	if c.Bool("events") && !c.Bool("json") {
+		return usage("--events is for --json")
+	}
+	t := &tailer{
+		out: c.App.Writer, look: newLook(c, c.App.Writer), teller: newTeller(c),
+		json: c.Bool("json"), events: c.Bool("events"), untilLive: c.Bool("until-live"), count: c.Int("count"), since: since(c),
+	}
+	s, closeLog, err := openSession(c, room, func(o *session.Options) {
+		o.Fresh, o.Backlog = true, backlog(c)
+		if !t.since.IsZero() && !c.IsSet("history") {
+			o.Backlog = -1 // only their times tell which of them
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	ctx, p := newPatience(c.Context, c.Duration("retry-for"))
+	defer p.stop()
+	return t.run(ctx, s, p)
 }
 
 // tailer prints a session's messages until it has what was asked for.
 type tailer struct {
-	out io.Writer
 	teller
+	out       io.Writer
+	look      look.Look
 	json      bool
+	events    bool // with json: all events
 	untilLive bool
-	count     int // zero: no end
+	count     int       // zero: no end
+	since     time.Time // older lines are not printed
 }
 
 func (t *tailer) run(ctx context.Context, s *session.Session, p *patience) error {
@@ -74,23 +95,22 @@ func (t *tailer) print(s *session.Session, p *patience) error {
 	printed := 0
 	var state session.State
 	for e := range s.Events() {
-		var err error
-		switch e := e.(type) {
-		case session.StateChange:
+		if m, ok := e.(session.Message); ok {
+			if m.At.Before(t.since) {
+				continue
+			}
+			printed++
+		}
+		if err := t.event(s.Room(), e); err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+		if e, ok := e.(session.StateChange); ok {
 			p.see(e, state)
 			t.tell(e, state)
 			state = e.State
 			if t.untilLive && e.State == session.Online {
 				return nil
 			}
-		case session.Message:
-			err = t.message(e)
-			printed++
-		case session.Gap:
-			err = t.gap(s, e)
-		}
-		if err != nil {
-			return fmt.Errorf("write: %w", err)
 		}
 		if t.count > 0 && printed == t.count {
 			return nil
@@ -99,20 +119,33 @@ func (t *tailer) print(s *session.Session, p *patience) error {
 	return nil
 }
 
-func (t *tailer) message(m session.Message) error {
-	text := strings.Join(said(m, gutter), "\n") + "\n"
-	if t.json {
-		text = jsonLine(jsonMessage(m))
+// event prints an event, if it is one to be printed.
+func (t *tailer) event(room string, e session.Event) error {
+	_, isGap := e.(session.Gap)
+	m, isMessage := e.(session.Message)
+	text := ""
+	switch {
+	case t.json && (isMessage || isGap || t.events):
+		if record := recordOf(room, e); record != nil {
+			text = jsonl.Line(record)
+		}
+	case isMessage && !t.json:
+		text = strings.Join(shown(t.look, m), "\n") + "\n"
+	case isGap && !t.json:
+		_, err := fmt.Fprintf(t.stderr, "holdfast: %s\n", sayGap(e.(session.Gap)))
+		return err
+	}
+	if text == "" {
+		return nil
 	}
 	_, err := io.WriteString(t.out, text)
 	return err
 }
 
-func (t *tailer) gap(s *session.Session, g session.Gap) error {
-	if t.json {
-		_, err := io.WriteString(t.out, jsonLine(gapJSON{"gap", s.Room(), g.Lost, g.Reason}))
-		return err
-	}
-	_, err := fmt.Fprintf(t.stderr, "holdfast: %s\n", sayGap(g))
-	return err
+// shown is a message as people read it.
+func shown(l look.Look, m session.Message) []string {
+	lines := said(m, gutter)
+	name := cleaned(m.From)
+	lines[0] = l.Time(m.At) + strings.Replace(lines[0], name, l.Name(name), 1)
+	return lines
 }

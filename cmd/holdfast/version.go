@@ -2,27 +2,39 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 
+	"holdfast/cmd/holdfast/internal/jsonl"
 	"holdfast/session/wire"
 )
 
 func versionCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "version",
-		Usage: "print versions of program, protocol and Go",
+		Name:      "version",
+		Usage:     "print versions of program, protocol and Go",
+		UsageText: "holdfast version [--json]",
+		Flags:     []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
 			if err := noArgs(c); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(c.App.Writer, "holdfast %s\nprotocol %s\n%s %s/%s\n",
-				version(), wire.Subprotocol, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
+			return printVersion(c)
 		},
 	}
+}
+
+func printVersion(c *cli.Context) error {
+	v := jsonl.Version{Version: version(), Protocol: wire.Subprotocol, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	text := fmt.Sprintf("holdfast %s\nprotocol %s\n%s %s/%s\n", v.Version, v.Protocol, v.Go, v.OS, v.Arch)
+	if c.Bool("json") {
+		text = jsonl.Line(v)
+	}
+	_, err := io.WriteString(c.App.Writer, text)
+	return err
 }
 
 // version is the module's version or, of a build from a checkout, the commit.

@@ -32,7 +32,7 @@ const (
 
 // accessFlags say where the server is and how it is reached.
 func accessFlags() []cli.Flag {
-	server := checkedFlag("server", "where the server is: ws://HOST:PORT or wss://HOST", defaultServer, check{test: checkServer})
+	server := checkedFlag("server", "`URL` of the server, ws://HOST:PORT or wss://HOST", defaultServer, check{test: checkServer})
 	flags := []cli.Flag{
 		server,
 		&cli.StringFlag{Name: "token-file", Usage: "show the access token in `FILE` to the server; or in HOLDFAST_TOKEN"},

@@ -20,54 +20,42 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return report(stderr, app.RunContext(ctx, permute(app, args)))
 }
 
-const about = `What you type is kept on disk until the server has it on disk, and what was
-   said while you were away comes back in order: once, never twice.`
-
-// help is urfave/cli's template less what does not help.
-const help = `{{.Name}}: {{.Usage}}
-
-   {{.Description}}
-
-Usage: {{.UsageText}}
-{{range .VisibleCommands}}
-   {{.Name}}{{"\t"}}{{.Usage}}{{end}}
-
-"holdfast COMMAND --help" lists a command's flags. Each is also a variable:
---retry-for is HOLDFAST_RETRY_FOR.
-
-Exit codes: 0 ok, 1 failure, 2 usage, 3 refused, 4 unreachable in time,
-5 ended with unsent lines (they are kept), 130 and 143 by a signal.
-`
-
 // newApp declares the commands. urfave/cli is kept to parsing and help: it must not
 // exit, print errors or guess.
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	app := &cli.App{
-		Name:                  "holdfast",
-		Usage:                 "chat that holds fast on bad networks",
-		UsageText:             "holdfast COMMAND [ARGUMENTS] [FLAGS]",
-		Description:           about,
-		CustomAppHelpTemplate: help,
-		Reader:                stdin,
-		Writer:                stdout,
-		ErrWriter:             stderr,
-		HideVersion:           true,
-		ExitErrHandler:        func(*cli.Context, error) {}, // main exits, nobody else
-		Commands:              []*cli.Command{joinCommand(), sendCommand(), tailCommand(), whoCommand(), roomsCommand(), historyCommand(), checkCommand(), serveCommand(), versionCommand()},
+		Name:           "holdfast",
+		Usage:          "chat that holds fast on bad networks",
+		Reader:         stdin,
+		Writer:         stdout,
+		ErrWriter:      stderr,
+		HideVersion:    true, // its flag would take -v
+		Flags:          []cli.Flag{&cli.BoolFlag{Name: "version", Usage: "print versions"}, cli.HelpFlag},
+		ExitErrHandler: func(*cli.Context, error) {}, // main exits, nobody else
+		Commands: []*cli.Command{
+			joinCommand(), sendCommand(), tailCommand(), whoCommand(), roomsCommand(), historyCommand(), checkCommand(), serveCommand(),
+			completionCommand(), completeCommand(), manCommand(), versionCommand(), helpCommand(),
+		},
 		Action: func(c *cli.Context) error {
 			if name := c.Args().First(); name != "" {
 				return usage("no command %q%s; `holdfast help` lists them", name, meant("", name, commandNames(c.App)))
 			}
-			return cli.ShowAppHelp(c)
+			if c.Bool("version") {
+				return printVersion(c)
+			}
+			_, err := io.WriteString(c.App.Writer, appHelp(c.App))
+			return err
 		},
 	}
 	app.OnUsageError = onUsage
+	app.CustomAppHelpTemplate = appHelp(app)
 	for _, c := range app.Commands {
 		c.HideHelpCommand = true // else `send help` prints help and sends nothing
 		c.OnUsageError = onUsage
 		c.Before = settle
 		c.Action = asJSON(c.Action)
 		slices.SortStableFunc(c.Flags, func(a, b cli.Flag) int { return strings.Compare(a.Names()[0], b.Names()[0]) })
+		c.CustomHelpTemplate = commandHelp(c)
 	}
 	return app
 }

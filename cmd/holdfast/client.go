@@ -33,7 +33,7 @@ func logFlags() []cli.Flag {
 }
 
 func levelFlag() *cli.GenericFlag {
-	return checkedFlag("log-level", "log debug, info, warn or error, and what is worse", "info", oneOf("debug", "info", "warn", "error"))
+	return checkedFlag("log-level", "log from `LEVEL` on: debug, info, warn or error", "info", oneOf("debug", "info", "warn", "error"))
 }
 
 // logLevel is --log-level.
@@ -47,7 +47,7 @@ func jsonFlag() cli.Flag {
 }
 
 func sinceFlag() cli.Flag {
-	return checkedFlag("since", "no lines older than `LONG`, like 1h", "", someSpan)
+	return checkedFlag("since", "no lines older than `TIME`, like 1h", "", someSpan)
 }
 
 // since is the instant that --since means, zero if none.
@@ -66,7 +66,7 @@ func roomFlag() cli.Flag {
 }
 
 func retryFlag(value, text string) cli.Flag {
-	retry := checkedFlag("retry-for", "give up after so `LONG` without the server; 0s is never", value, span)
+	retry := checkedFlag("retry-for", "give up after `TIME` without the server; 0s is never", value, span)
 	retry.DefaultText = text
 	return retry
 }

@@ -20,7 +20,7 @@ import (
 	"holdfast/transport"
 )
 
-// The exit codes. Scripts depend on them; `holdfast help` lists them.
+// The exit codes. Scripts depend on them; exitCodes documents them.
 const (
 	exitOK          = 0
 	exitFailure     = 1
@@ -30,6 +30,17 @@ const (
 	exitUnsent      = 5
 	exitPipe        = 141 // as a shell says of a process that SIGPIPE ended
 )
+
+// exitCodes are what help and the man page say of them.
+var exitCodes = []struct{ code, short, means string }{
+	{"0", "done", "all done"},
+	{"1", "failure", "failure; stderr says what and why"},
+	{"2", "usage", "usage: flags, arguments, variables or the configuration file are wrong; nothing was done"},
+	{"3", "refused", "the server refuses: name taken, access, version"},
+	{"4", "unreachable in time", "the server is unreachable for longer than --retry-for or --timeout, with nothing unsent"},
+	{"5", "ended with unsent lines (they are kept)", "ended with unsent lines, for whatever reason; they are kept, and go out with the next join or send of the same server, room and name"},
+	{"128+N", "by signal N", "ended by signal N with nothing unsent: 129 SIGHUP, 130 SIGINT, 141 SIGPIPE, 143 SIGTERM"},
+}
 
 // exitError is an error with the exit code it means and what the user can try.
 type exitError struct {

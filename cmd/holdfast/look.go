@@ -15,7 +15,7 @@ import (
 // --time-format times have the given layout, or are not shown if it is none.
 func lookFlags(layout string) []cli.Flag {
 	return []cli.Flag{
-		checkedFlag("color", "colours: auto (in a terminal), always or never", "auto", oneOf("auto", "always", "never")),
+		checkedFlag("color", "colours `WHEN`: auto (in a terminal), always or never", "auto", oneOf("auto", "always", "never")),
 		checkedFlag("time-format", "show times as `LAYOUT`: how you write 2 January 2006 15:04:05; or none", layout, check{test: checkLayout, words: []string{"none"}}),
 		&cli.BoolFlag{Name: "utc", Usage: "times in UTC, not of here"},
 	}

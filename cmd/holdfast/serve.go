@@ -41,12 +41,12 @@ func serverFlags(category string) []cli.Flag {
 		&cli.StringFlag{Category: category, Name: "data", Usage: "keep rooms and names in `DIR`", DefaultText: "$XDG_DATA_HOME/holdfast"},
 	}
 	for _, f := range []*cli.GenericFlag{
-		checkedFlag("heartbeat", "ping after so `LONG` a silence", "10s", someSpan),
-		checkedFlag("dead-after", "so `LONG` a silence means dead", "25s", someSpan),
-		checkedFlag("linger", "a user whose link was lost stays a member so `LONG`", "1m", span),
+		checkedFlag("heartbeat", "ping after `TIME` of silence", "10s", someSpan),
+		checkedFlag("dead-after", "`TIME` of silence means dead", "25s", someSpan),
+		checkedFlag("linger", "a user whose link was lost stays a member for `TIME`", "1m", span),
 		checkedFlag("hello-timeout", "a new connection must say hello within `TIME`", "10s", someSpan),
 		checkedFlag("drain-for", "on SIGTERM take no longer than `TIME`", "12s", span),
-		checkedFlag("name-ttl", "a name not used for so `LONG` is free again", "720h", someSpan),
+		checkedFlag("name-ttl", "a name that is not used for `TIME` is free again", "720h", someSpan),
 		checkedFlag("history-age", "drop lines older than `TIME`; 0s is never", "0s", span),
 		checkedFlag("history-lines", "keep the newest `N` lines of each room; 0 is all", "0", number()),
 	} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/pem"
 	"io"
 	"log"
@@ -31,18 +32,22 @@ func gated(t *testing.T, token string) (url, caFile string) {
 	}))
 	gate.Config.ErrorLog = log.New(io.Discard, "", 0)
 	gate.StartTLS()
-	t.Cleanup(func() {
-		if err := chat.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
-			t.Error(err)
-		}
-		gate.Close()
-	})
+	t.Cleanup(func() { shutdown(t, chat); gate.Close() })
 	caFile = filepath.Join(t.TempDir(), "ca.pem")
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: gate.Certificate().Raw})
 	if err := os.WriteFile(caFile, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return "wss" + strings.TrimPrefix(gate.URL, "https"), caFile
+}
+
+// shutdown ends a server at the end of a test.
+func shutdown(t *testing.T, s *server.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), patient) // the test's own has ended
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestGate chats and asks through TLS with a root of its own and a token.

@@ -24,14 +24,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // exit, print errors or guess.
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	app := &cli.App{
-		Name:           "holdfast",
-		Usage:          "chat that holds fast on bad networks",
-		Reader:         stdin,
-		Writer:         stdout,
-		ErrWriter:      stderr,
-		HideVersion:    true, // its flag would take -v
-		Flags:          []cli.Flag{&cli.BoolFlag{Name: "version", Usage: "print versions"}, cli.HelpFlag},
-		ExitErrHandler: func(*cli.Context, error) {}, // main exits, nobody else
+		Name:                      "holdfast",
+		Usage:                     "chat that holds fast on bad networks",
+		Reader:                    stdin,
+		Writer:                    stdout,
+		ErrWriter:                 stderr,
+		DisableSliceFlagSeparator: true, // commas are text
+		HideVersion:               true, // its flag would take -v
+		Flags:                     []cli.Flag{&cli.BoolFlag{Name: "version", Usage: "print versions"}, cli.HelpFlag},
+		ExitErrHandler:            func(*cli.Context, error) {}, // main exits, nobody else
 		Commands: []*cli.Command{
 			joinCommand(), sendCommand(), tailCommand(), whoCommand(), roomsCommand(), historyCommand(), checkCommand(), serveCommand(),
 			completionCommand(), completeCommand(), manCommand(), versionCommand(), helpCommand(),

@@ -23,6 +23,7 @@ var examples = map[string][]string{
 	"send": {
 		"holdfast send --room general --as ana see you at eight",
 		"dmesg | holdfast send --room logs --as $(hostname) --retry-for 0s",
+		"holdfast send --room general --as ana --to bob between us two",
 		"holdfast send --room notes --as ana --whole < note.txt",
 	},
 	"tail": {
@@ -217,7 +218,7 @@ func jsonTopic() string {
 		"what it is. Types and fields are only ever added: skip those that you don't\n" +
 		"know. Fields in brackets may be missing.\n")
 	for _, t := range jsonl.Schema {
-		fmt.Fprintf(&b, "\n%s: %s (%s)\n", t.Name, t.Doc, t.From)
+		b.WriteString("\n" + wrapped(fmt.Sprintf("%s: %s (%s)", t.Name, t.Doc, t.From), 0, 2) + "\n")
 		for _, f := range t.Fields {
 			name := f.Name
 			if f.Optional {

@@ -149,6 +149,40 @@ func TestJSONTail(t *testing.T) {
 	ana.wait()
 }
 
+// TestJSONPrivate: --to reaches the two and nobody else.
+func TestJSONPrivate(t *testing.T) {
+	home(t)
+	serveFor(t)
+	if code, _, errs := holdfast(t, "", "send", "--room", "general", "--as", "bob", "hello"); code != exitOK {
+		t.Fatal(errs)
+	}
+	code, out, errs := holdfast(t, "one\ntwo", "send", "--room", "general", "--as", "ana", "--to", "bob", "--json")
+	if all := records(t, out); code != exitOK || len(only(all, "ack")) != 2 {
+		t.Errorf("code %d, %s, %s", code, out, errs)
+	}
+	code, out, _ = holdfast(t, "", "send", "--room", "general", "--as", "ana", "--to", "nobody", "--json", "psst")
+	if all := records(t, out); code != exitFailure || len(all) != 2 || all[0]["code"] != "unknown_user" || all[0]["line"] != 1.0 {
+		t.Errorf("to nobody: code %d, %s", code, out)
+	}
+	tail := []string{"tail", "general", "--history", "all", "--until-live", "--json", "--as"}
+	for _, who := range []string{"ana", "bob"} {
+		_, out, _ = holdfast(t, "", append(tail, who)...)
+		private := only(records(t, out), "private")
+		if len(private) != 2 || private[0]["to"] != "bob" || private[0]["from"] != "ana" || private[0]["text"] != "one" || private[1]["text"] != "two" {
+			t.Errorf("%s sees %s", who, out)
+		}
+	}
+	if _, out, _ = holdfast(t, "", append(tail, "cem", "--state", t.TempDir())...); len(only(records(t, out), "private")) != 0 {
+		t.Errorf("cem sees %s", out)
+	}
+	// More than the outbox holds waits until there is room.
+	many := strings.Repeat("line\n", 10_300)
+	code, out, errs = holdfast(t, many, "send", "--room", "general", "--as", "ana", "--to", "bob", "--json")
+	if got := strings.Count(out, `"type":"ack"`); code != exitOK || got < 1 {
+		t.Errorf("many: code %d, %d acks, %s", code, got, errs)
+	}
+}
+
 func TestJSONReads(t *testing.T) {
 	home(t)
 	serveFor(t)

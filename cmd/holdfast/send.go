@@ -20,11 +20,12 @@ func sendCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "send",
 		Usage:     "send TEXT, or each line of stdin, and wait until it is stored",
-		UsageText: "holdfast send --room ROOM --as NAME [--whole] [--json] [TEXT...]",
+		UsageText: "holdfast send --room ROOM --as NAME [--to NAME] [--whole] [--json] [TEXT...]",
 		Description: "Exits with 0 only when the server has every line on disk. Lines that could not be\n" +
 			"sent are kept and go out with the next send or join of the same name.",
 		Flags: slices.Concat(clientFlags(), []cli.Flag{
 			roomFlag(), retryFlag("30s", ""), jsonFlag(),
+			checkedFlag("to", "only for the user `NAME`, who is shown it now or when next in the room", "", check{test: checkName}),
 			&cli.BoolFlag{Name: "whole", Usage: "send all of stdin as one line, with its line breaks"},
 		}),
 		Action: runSend,
@@ -42,7 +43,7 @@ func runSend(c *cli.Context) error {
 	defer closeLog()
 	ctx, p := newPatience(c.Context, c.Duration("retry-for"))
 	defer p.stop()
-	w := &sender{s: s, teller: newTeller(c)}
+	w := &sender{s: s, teller: newTeller(c), to: c.String("to"), freed: make(chan struct{}, 1)}
 	if c.Bool("json") {
 		w.out = c.App.Writer
 	}
@@ -77,6 +78,8 @@ func (w *sender) finish(ctx context.Context, err error) error {
 type sender struct {
 	s *session.Session
 	teller
+	to     string         // for whom alone the lines are; empty: for all
+	freed  chan struct{}  // with to: has a value when the outbox may have room again
 	out    io.Writer      // of acks and refusals as records; nil: not wanted
 	origin origin         // which line of input each line was
 	wg     sync.WaitGroup // who reads the session's events
@@ -104,6 +107,10 @@ func (w *sender) watch(p *patience) {
 
 // receipt notes what became of a line.
 func (w *sender) receipt(r session.Receipt) {
+	select {
+	case w.freed <- struct{}{}:
+	default:
+	}
 	if r.Err != nil {
 		w.gone++
 		fmt.Fprintf(w.stderr, "holdfast: not sent: %s: %s\n", cleaned(r.Err.Message), cleaned(r.Err.Text))
@@ -212,7 +219,7 @@ func (w *sender) put(ctx context.Context, batch []inputLine) error {
 		numbers = append(numbers, l.number)
 	}
 	w.origin.note(numbers)
-	id, err := w.s.SendWait(ctx, texts...)
+	id, err := w.take(ctx, texts)
 	if err != nil {
 		not := "were not taken"
 		if errors.Is(err, session.ErrDisk) {
@@ -227,6 +234,26 @@ func (w *sender) put(ctx context.Context, batch []inputLine) error {
 		}
 	}
 	return nil
+}
+
+// take puts lines into the outbox, when it has room.
+func (w *sender) take(ctx context.Context, texts []string) (session.ID, error) {
+	if w.to == "" {
+		return w.s.SendWait(ctx, texts...)
+	}
+	for {
+		id, err := w.s.SendTo(w.to, texts...)
+		if !errors.Is(err, session.ErrOutboxFull) {
+			return id, err
+		}
+		select {
+		case <-w.freed:
+		case <-w.s.Done():
+			return session.ID{}, w.s.Err()
+		case <-ctx.Done():
+			return session.ID{}, fmt.Errorf("wait for room in the outbox: %w", context.Cause(ctx))
+		}
+	}
 }
 
 // verdict is the command's result, when the session has ended with err.

@@ -30,6 +30,7 @@ func serveCommand() *cli.Command {
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "listen", Usage: "serve at `HOST:PORT`", Value: "127.0.0.1:8080"},
 			levelFlag(),
+			&cli.BoolFlag{Name: "hide-rooms", Usage: "list no rooms to those who don't know their names"},
 		}, serverFlags(""), configFlags()),
 		Action: serve,
 	}
@@ -128,7 +129,8 @@ func serverOptions(c *cli.Context) (*server.Options, error) {
 	return &server.Options{
 		Heartbeat: c.Duration("heartbeat"), DeadAfter: c.Duration("dead-after"),
 		Linger: linger, HelloTimeout: c.Duration("hello-timeout"), NameTTL: c.Duration("name-ttl"),
-		Keep: history.Retention{Age: c.Duration("history-age"), Lines: c.Int("history-lines")},
+		HideRooms: c.Bool("hide-rooms"),
+		Keep:      history.Retention{Age: c.Duration("history-age"), Lines: c.Int("history-lines")},
 	}, nil
 }
 

@@ -144,7 +144,7 @@ var Schema = []Type{
 	describe("presence", "who is in the room", "tail --events", Presence{}),
 	describe("state", "how the link is", "tail --events", State{}),
 	describe("held", "the server can't store lines just now, or can again", "tail --events", Held{}),
-	describe("ack", "the server has the line on disk", "send", Ack{}),
+	describe("ack", "the server has the line on disk; if you read slowly some are left out, and the exit code counts", "send", Ack{}),
 	describe("refused", "the line will never be taken", "send", Refused{}),
 	describe("member", "somebody in a room", "who", Member{}),
 	describe("room", "a room with somebody in it", "rooms", Room{}),

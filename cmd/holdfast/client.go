@@ -139,7 +139,7 @@ func sessionOptions(c *cli.Context, room string) (server string, o *session.Opti
 		return "", nil, err
 	}
 	if room == "" {
-		return "", nil, usage("which room? name it")
+		return "", nil, usage("which room? name it with --room")
 	}
 	a, err := newAccess(c)
 	if err != nil {

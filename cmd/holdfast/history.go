@@ -38,7 +38,7 @@ func runHistory(ctx context.Context, c *cli.Context, a *ask.Client) error {
 		return err
 	}
 	if room == "" {
-		return usage("which room? name it")
+		return usage("which room? name it with --room, or as the argument")
 	}
 	most, from := math.MaxInt, since(c)
 	if n, err := strconv.Atoi(c.String("lines")); err == nil && (from.IsZero() || c.IsSet("lines")) {

@@ -117,6 +117,10 @@ func cause(err error) string {
 	if errors.Is(err, os.ErrDeadlineExceeded) || isTimeout(err) {
 		return "no answer in time"
 	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return dns.Err // the name goes without saying
+	}
 	for errors.Unwrap(err) != nil {
 		err = errors.Unwrap(err)
 	}

@@ -19,8 +19,11 @@ func TestOrigin(t *testing.T) {
 			t.Errorf("%v is known too early", r)
 		}
 	}
-	want := []int{0, 1}
-	for i, r := range o.begin("new") {
+	early, want := o.begin("new"), []int{0, 1}
+	if len(early) != len(want) {
+		t.Fatalf("%d of the early receipts are left", len(early))
+	}
+	for i, r := range early {
 		if n, known := o.find(r); !known || n != want[i] {
 			t.Errorf("%v: line %d, want %d", r, n, want[i])
 		}

@@ -17,7 +17,7 @@ import (
 func TestHead(t *testing.T) {
 	home(t)
 	serveFor(t)
-	if code, _, errs := holdfast(t, strings.Repeat("line\n", 9000), "send", "--room", "general", "--as", "ana"); code != exitOK {
+	if code, _, errs := holdfast(t, strings.Repeat("short\n"+strings.Repeat("x", 4000)+"\n", 40), "send", "--room", "general", "--as", "ana"); code != exitOK {
 		t.Fatal(errs)
 	}
 	tail := processOf(t, nil, "tail", "general", "--as", "bob", "--history", "all")
@@ -30,7 +30,7 @@ func TestHead(t *testing.T) {
 	if err := tail.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if line, err := bufio.NewReaderSize(out, 16).ReadString('\n'); line != "ana: line\n" || err != nil {
+	if line, err := bufio.NewReaderSize(out, 16).ReadString('\n'); line != "ana: short\n" || err != nil {
 		t.Errorf("%q, %v", line, err)
 	}
 	_ = out.Close()

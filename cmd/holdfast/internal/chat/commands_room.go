@@ -1,0 +1,136 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"holdfast/cmd/holdfast/internal/look"
+	"holdfast/cmd/holdfast/internal/say"
+	"holdfast/session"
+	"holdfast/session/wire"
+)
+
+func (c *Chat) who(string) {
+	c.mu.Lock()
+	r := c.here
+	var list []string
+	for _, n := range r.here {
+		list = append(list, r.nameOf(n))
+	}
+	state := r.state
+	c.mu.Unlock()
+	text := "in " + r.s.Room() + ": " + strings.Join(list, ", ")
+	switch {
+	case list == nil:
+		text = "not known yet: not connected"
+	case state != session.Online:
+		text += "; as of before the link was lost"
+	}
+	c.note(0, text)
+}
+
+func (c *Chat) whois(name string) {
+	c.mu.Lock()
+	var in []string
+	away := ""
+	for _, r := range c.rooms {
+		if n, ok := r.member(name); ok {
+			in = append(in, r.s.Room())
+			name, away = n, r.away[n]
+		}
+	}
+	c.mu.Unlock()
+	text := name + " is in none of your rooms"
+	if in != nil {
+		text = name + " is in " + strings.Join(in, ", ")
+	}
+	if away != "" {
+		text += ", away: " + away
+	}
+	if c.ignores(name) {
+		text += "; you ignore " + name
+	}
+	c.note(0, text)
+}
+
+// join goes to a room that is open, or opens it.
+func (c *Chat) join(name string) {
+	folded, err := wire.Name(strings.TrimPrefix(name, "#"))
+	if err != nil {
+		c.note(look.Red, err.Error())
+		return
+	}
+	c.mu.Lock()
+	i := slices.IndexFunc(c.rooms, func(r *room) bool { return r.s.Room() == folded })
+	if i >= 0 {
+		c.here = c.rooms[i]
+	}
+	away := c.away
+	c.mu.Unlock()
+	if i >= 0 {
+		c.note(look.Dim, "your lines go to "+folded+" now")
+		c.show()
+		return
+	}
+	s, err := c.o.Open(folded)
+	if err != nil {
+		c.note(look.Red, c.o.Describe(err))
+		return
+	}
+	_ = s.SetAway(away) // which others have taken
+	r := newRoom(s)
+	c.mu.Lock()
+	c.rooms = append(c.rooms, r)
+	c.here = r
+	c.mu.Unlock()
+	c.follow(r)
+	c.show()
+}
+
+// part leaves the prompt's room. Lines on their way get a moment.
+func (c *Chat) part(string) {
+	c.mu.Lock()
+	if len(c.rooms) == 1 {
+		c.mu.Unlock()
+		c.note(look.Red, "this is your only room; /join another first, or /quit")
+		return
+	}
+	r := c.here
+	c.drop(slices.Index(c.rooms, r))
+	c.mu.Unlock()
+	c.show()
+	c.meanwhile(leaveTime, func(ctx context.Context) {
+		if err := r.s.Drain(ctx); err != nil {
+			c.note(look.Yellow, "left "+r.s.Room()+": "+c.o.Describe(err)+"; kept until you join it again")
+			return
+		}
+		c.note(look.Dim, "left "+r.s.Room())
+	})
+}
+
+func (c *Chat) listRooms(string) {
+	var mine []string
+	for _, r := range c.open() {
+		mine = append(mine, r.s.Room())
+	}
+	c.meanwhile(askTime, func(ctx context.Context) {
+		list, err := c.o.Rooms(ctx)
+		if err != nil {
+			c.note(look.Yellow, "you are in "+strings.Join(mine, ", "), "which others there are is not known: "+c.o.Describe(err))
+			return
+		}
+		width := 0
+		for _, l := range list {
+			width = max(width, len(l.Room))
+		}
+		for _, l := range list {
+			text := fmt.Sprintf("%-*s %s", min(width, wire.MaxName), say.Clean(l.Room), say.Count(l.Members, "member"))
+			if slices.Contains(mine, l.Room) {
+				text += ", you among them"
+			}
+			c.note(0, text)
+		}
+	})
+}

@@ -1,0 +1,122 @@
+package chat
+
+import (
+	"strings"
+
+	"holdfast/cmd/holdfast/internal/look"
+	"holdfast/session"
+)
+
+func (c *Chat) me(text string) { c.send(text, c.current().s.SendAction) }
+
+func (c *Chat) msg(arg string) {
+	to, text, _ := strings.Cut(arg, " ")
+	c.private(c.withMember(to), to, strings.TrimSpace(text))
+}
+
+func (c *Chat) reply(text string) {
+	c.mu.Lock()
+	to := c.caller
+	c.mu.Unlock()
+	if to.name == "" {
+		c.note(look.Red, "nobody has written to you alone; /msg NAME TEXT begins")
+		return
+	}
+	c.private(to.room, to.name, text)
+}
+
+// private sends a line that only its receiver sees, and says if that one is away.
+func (c *Chat) private(r *room, to, text string) {
+	c.send(text, func(lines ...string) (session.ID, error) { return r.s.SendTo(to, lines...) })
+	c.mu.Lock()
+	why := r.away[strings.ToLower(to)]
+	c.mu.Unlock()
+	if why != "" {
+		c.note(look.Dim, to+" is away: "+why)
+	}
+}
+
+// withMember returns the open room in which name is, the prompt's if it is none.
+func (c *Chat) withMember(name string) *room {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range append([]*room{c.here}, c.rooms...) {
+		if _, ok := r.member(name); ok {
+			return r
+		}
+	}
+	return c.here
+}
+
+func (c *Chat) goAway(text string) {
+	if text == "" {
+		text = "away"
+	}
+	if err := c.setAway(text); err != nil {
+		c.note(look.Red, err.Error())
+		return
+	}
+	c.note(look.Dim, "you are away: "+text+"; /back when you are back")
+}
+
+func (c *Chat) back(string) {
+	_ = c.setAway("") // that can be said always
+	c.note(look.Dim, "you are back")
+}
+
+// setAway tells all rooms; those that are joined later are told then.
+func (c *Chat) setAway(text string) error {
+	for _, r := range c.open() {
+		if err := r.s.SetAway(text); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	c.away = text
+	c.mu.Unlock()
+	c.show()
+	return nil
+}
+
+func (c *Chat) ignore(name string) {
+	if name == "" {
+		list := c.ignoredNames()
+		if len(list) == 0 {
+			c.note(0, "you ignore nobody")
+			return
+		}
+		c.note(0, "you ignore "+strings.Join(list, ", "))
+		return
+	}
+	for _, r := range c.open() {
+		if name == r.s.Name() {
+			c.note(look.Red, "that is you")
+			return
+		}
+	}
+	c.saved(c.setIgnored(name, true), "you ignore "+name+", and whoever's name looks the same")
+}
+
+func (c *Chat) unignore(name string) {
+	if !c.ignores(name) {
+		c.note(look.Red, "you do not ignore "+name)
+		return
+	}
+	c.saved(c.setIgnored(name, false), "you see "+name+" again")
+}
+
+// saved says what was done, or that it holds until the user leaves only.
+func (c *Chat) saved(err error, done string) {
+	c.note(look.Dim, done)
+	if err != nil {
+		c.note(look.Red, "but not the next time: "+c.o.Describe(err))
+	}
+}
+
+// nameOf is a member's name and, if so, that they are away. Under mu; clean it.
+func (r *room) nameOf(member string) string {
+	if why := r.away[member]; why != "" {
+		return member + " (away: " + why + ")"
+	}
+	return member
+}

@@ -1,0 +1,89 @@
+package chat
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"holdfast/cmd/holdfast/internal/safe"
+)
+
+// ignoreList is who the user does not want to hear, in a file of one name a line. Names
+// that look alike count as one. The chat's mutex guards it.
+type ignoreList struct {
+	path  string // empty: it is not kept
+	names []string
+}
+
+// openIgnoreList reads the list of dir; a missing one is empty.
+func openIgnoreList(dir string) (*ignoreList, error) {
+	if dir == "" {
+		return &ignoreList{}, nil
+	}
+	l := &ignoreList{path: filepath.Join(dir, "ignored")}
+	text, err := os.ReadFile(l.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read ignored names: %w", err)
+	}
+	l.names = strings.Fields(string(text))
+	return l, nil
+}
+
+func (l *ignoreList) has(name string) bool {
+	return slices.ContainsFunc(l.names, func(n string) bool { return safe.Key(n) == safe.Key(name) })
+}
+
+// without returns the names that are not ignored.
+func (l *ignoreList) without(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), l.has)
+}
+
+// ignores reports whether lines of name are not to be shown.
+func (c *Chat) ignores(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ignored.has(name)
+}
+
+// ignoredNames lists who is ignored.
+func (c *Chat) ignoredNames() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.ignored.names)
+}
+
+// setIgnored begins or ends to ignore name, and whoever's looks the same. The error says
+// that it could not be written down. It is for Run's goroutine.
+func (c *Chat) setIgnored(name string, on bool) error {
+	c.mu.Lock()
+	l := c.ignored
+	l.names = slices.DeleteFunc(l.names, func(n string) bool { return safe.Key(n) == safe.Key(name) })
+	if on {
+		l.names = append(l.names, strings.ToLower(name))
+	}
+	text := strings.Join(append(slices.Clone(l.names), ""), "\n")
+	c.mu.Unlock()
+	if l.path == "" {
+		return nil
+	}
+	return replaceFile(l.path, text)
+}
+
+// replaceFile writes a file that only its owner may read, in one step: whoever reads it
+// meanwhile gets the old text or the new one.
+func replaceFile(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-*") // made with mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,166 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/session"
+)
+
+// TestLeave: each way to leave works at once if nothing waits.
+func TestLeave(t *testing.T) {
+	for name, keys := range map[string]func(u *user){
+		"Ctrl-D":       func(u *user) { u.ctrlD() },
+		"Ctrl-C twice": func(u *user) { u.ctrlC(); u.ctrlC() },
+		"/quit":        func(u *user) { u.types("/quit") },
+		"/quit --now":  func(u *user) { u.types("/quit --now") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, func(w *world) {
+				ana := w.joined("ana")
+				ana.types("sent")
+				ana.shows("ana: sent")
+				keys(ana)
+				if err := ana.leaves(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestSlowCtrlC: two that are far apart mean that the line is cleared, twice.
+func TestSlowCtrlC(t *testing.T) {
+	in(t, func(w *world) {
+		ana := w.joined("ana")
+		ana.ctrlC()
+		pass(3 * time.Second)
+		ana.ctrlC()
+		pass(3 * time.Second)
+		ana.types("still here")
+		ana.shows("ana: still here")
+		ana.ctrlC()
+		ana.types("between")
+		ana.ctrlC()
+		ana.types("and now")
+		ana.shows("ana: between", "ana: and now")
+	})
+}
+
+// TestLeaveUnsent: who would leave lines unsent is asked, once for each.
+func TestLeaveUnsent(t *testing.T) {
+	in(t, func(w *world) {
+		const asks = " not sent yet; once more leaves, and keeps what is unsent"
+		ana := w.joined("ana")
+		w.cut("ana")
+		ana.row("reconnecting")
+		ana.types("one")
+		ana.ctrlD()
+		ana.shows("-- 1 line" + asks)
+		ana.types("two")
+		ana.ctrlC() // clears the line, no more
+		ana.types("/quit")
+		ana.shows("-- 2 lines" + asks)
+		ana.ctrlC()
+		if err := ana.leaves(); !errors.Is(err, session.ErrUnsent) {
+			t.Errorf("left with %v", err)
+		}
+		w.mend()
+		ana = w.join("ana", ana.dir, nil)
+		ana.shows("ana: one", "ana: two")
+	})
+}
+
+// TestQuitNow asks nobody and waits for nothing.
+func TestQuitNow(t *testing.T) {
+	in(t, func(w *world) {
+		ana := w.joined("ana")
+		w.cut("ana")
+		ana.row("reconnecting")
+		ana.types("one")
+		began := time.Now()
+		ana.types("/quit --now")
+		if err := ana.leaves(); !errors.Is(err, session.ErrUnsent) || time.Since(began) > time.Second {
+			t.Errorf("left with %v after %v", err, time.Since(began))
+		}
+	})
+}
+
+// TestStopped: a signal ends the chat with the context's cause.
+func TestStopped(t *testing.T) {
+	in(t, func(w *world) {
+		ana := w.joined("ana")
+		ana.stop()
+		if err := ana.leaves(); !errors.Is(err, context.Canceled) {
+			t.Errorf("ended with %v", err)
+		}
+	})
+}
+
+// TestRejected: the only room that is refused ends the chat.
+func TestRejected(t *testing.T) {
+	in(t, func(w *world) {
+		w.joined("ana")
+		other := w.join("ana", "", nil)
+		var rejected *session.RejectedError
+		if err := other.leaves(); !errors.As(err, &rejected) {
+			t.Errorf("ended with %v", err)
+		}
+	})
+}
+
+// TestMemory: what was typed is there the next time, less what is nobody's business, in
+// files for nobody else.
+func TestMemory(t *testing.T) {
+	in(t, func(w *world) {
+		ana := w.joined("ana")
+		w.joined("bob")
+		for _, line := range []string{"hello", " secret", "/msg bob psst", "/Reply psst", "/ignore Eve", "/msgs"} {
+			ana.types(line)
+		}
+		ana.shows("-- you ignore Eve, and whoever's name looks the same")
+		ana.types("/quit")
+		_ = ana.leaves()
+		for _, name := range []string{"history", "ignored"} {
+			info, err := os.Stat(filepath.Join(ana.dir, name))
+			if err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%s: %v, %v", name, info, err)
+			}
+		}
+		ana = w.join("ana", ana.dir, nil)
+		ana.shows("-- you are ana in general; /help lists commands")
+		ana.with(func() {
+			if want := []string{"hello", "/ignore Eve", "/msgs", "/quit"}; !slices.Equal(ana.history, want) {
+				t.Errorf("history %q, want %q", ana.history, want)
+			}
+		})
+		ana.types("/ignore")
+		ana.shows("-- you ignore eve")
+	})
+}
+
+// TestNoMemory: a history that can't be read or written keeps nobody from chatting.
+func TestNoMemory(t *testing.T) {
+	in(t, func(w *world) {
+		dir := t.TempDir()
+		if err := os.Mkdir(filepath.Join(dir, "history"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		ana := w.join("ana", dir, nil)
+		ana.until("complaint", func() bool {
+			return slices.ContainsFunc(ana.printed, func(l string) bool { return strings.HasPrefix(l, "-- what you typed earlier can't be read") })
+		})
+		ana.types("hello")
+		ana.shows("ana: hello")
+		ana.types("/quit")
+		if err := ana.leaves(); err == nil || !strings.Contains(err.Error(), "write history") {
+			t.Errorf("left with %v", err)
+		}
+	})
+}

@@ -1,0 +1,73 @@
+package chat
+
+import (
+	"time"
+
+	"holdfast/cmd/holdfast/internal/look"
+	"holdfast/cmd/holdfast/internal/say"
+)
+
+// replay is what a room says again before it is level. It is held back for a moment,
+// so that the mark above it can say how much it is; on a slow link it is shown as it
+// comes, under a mark that can't.
+type replay struct {
+	lines []string
+	news  int // lines of others among them
+	since time.Time
+	open  bool // the mark is printed, lines pass
+}
+
+// maxHeld bounds the lines that are held back.
+const maxHeld = 200
+
+// print shows lines of the room's log in their order: now, or with the replay.
+func (r *room) print(s *shown, news bool, lines ...string) {
+	p := r.replay
+	if p == nil || p.open {
+		s.lines = append(s.lines, lines...)
+		return
+	}
+	if p.lines == nil {
+		p.since = time.Now()
+	}
+	p.lines = append(p.lines, lines...)
+	if news {
+		p.news++
+	}
+}
+
+// overdue reports whether the replay was held back for long enough.
+func (p *replay) overdue() bool {
+	return p != nil && !p.open && p.news > 0 && (len(p.lines) > maxHeld || time.Since(p.since) > quietTime)
+}
+
+// title is what the lines of a replay are.
+func (r *room) title() string {
+	if r.level || r.seen {
+		return "new while you were away --"
+	}
+	return "said before you came --"
+}
+
+// openReplay shows what of r's replay was held back, and lets the rest pass.
+func (c *Chat) openReplay(r *room, s *shown) {
+	s.lines = append(s.lines, c.mark(look.Yellow, c.where(r)+r.title())...)
+	s.lines = append(s.lines, r.replay.lines...)
+	r.replay.lines, r.replay.open = nil, true
+}
+
+// endReplay shows what of r's replay is left; level says that it was all.
+func (c *Chat) endReplay(r *room, s *shown, level bool) {
+	p := r.replay
+	r.replay = nil
+	if p == nil {
+		return
+	}
+	if p.news > 0 && !p.open {
+		s.lines = append(s.lines, c.mark(look.Yellow, c.where(r)+say.Number(p.news)+" "+r.title())...)
+	}
+	s.lines = append(s.lines, p.lines...)
+	if (p.news > 0 || p.open) && level && r.level { // at first, "you are" says so
+		s.lines = append(s.lines, c.mark(look.Yellow, c.where(r)+"live --")...)
+	}
+}

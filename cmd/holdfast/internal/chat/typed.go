@@ -1,0 +1,168 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"holdfast/cmd/holdfast/internal/lineui"
+	"holdfast/cmd/holdfast/internal/look"
+	"holdfast/cmd/holdfast/internal/say"
+	"holdfast/session"
+	"holdfast/session/wire"
+)
+
+// typing is what Run's goroutine knows of the user's last keys.
+type typing struct {
+	interrupted time.Time // Ctrl-C came
+	warned      int       // how many lines the user knows would be left unsent
+	asked       bool      // and was told just now
+	quit, now   bool      // the user leaves; at once
+	question    *question
+}
+
+// question is something that was typed and waits for an empty line to be done. Any
+// other answer means no.
+type question struct {
+	line string
+	do   func()
+}
+
+const (
+	twice     = 2 * time.Second // between two Ctrl-C that mean it
+	longPaste = 5               // lines; more are not sent unasked
+)
+
+// read takes lines from the prompt until the user leaves or ctx ends: Ctrl-C clears the
+// line, and leaves if pressed twice in a row.
+func (c *Chat) read(ctx context.Context) {
+	for !c.typing.quit {
+		line, err := c.term.ReadLine()
+		switch {
+		case err == nil:
+			c.typing.interrupted, c.typing.asked = time.Time{}, false
+			c.enter(line)
+		case c.over(ctx):
+			return
+		case errors.Is(err, lineui.ErrInterrupted):
+			c.forget()
+			if c.typing.asked || time.Since(c.typing.interrupted) < twice {
+				c.quit()
+			}
+			c.typing.interrupted = time.Now()
+		case errors.Is(err, io.EOF):
+			c.quit()
+		default:
+			c.note(look.Red, err.Error())
+			return
+		}
+	}
+}
+
+// over reports whether the prompt ended because the chat did.
+func (c *Chat) over(ctx context.Context) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return ctx.Err() != nil || c.failed != nil
+}
+
+// quit leaves, but asks first if lines would be left unsent, each of them once.
+func (c *Chat) quit() {
+	if n := c.waiting(); n > c.typing.warned {
+		c.typing.warned, c.typing.asked = n, true
+		c.note(look.Yellow, say.Count(n, "line")+" not sent yet; once more leaves, and keeps what is unsent")
+		return
+	}
+	c.typing.quit = true
+}
+
+// waiting counts the lines that will not go out by themselves in the moment that
+// leaving takes.
+func (c *Chat) waiting() (n int) {
+	for _, r := range c.open() {
+		online := r.s.Status().State == session.Online
+		for _, l := range r.s.Unsent() {
+			if !online || time.Since(l.At) > quietTime {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// enter does what a typed line says.
+func (c *Chat) enter(line string) {
+	what, name, rest := parse(line)
+	if q := c.typing.question; q != nil && what == nothing {
+		c.typing.question = nil
+		q.do()
+		return
+	}
+	c.forget()
+	if what == nothing {
+		c.redialIfWaiting()
+		return
+	}
+	c.term.AddHistory(line)
+	switch what {
+	case spoiled:
+		c.note(look.Red, "not sent: a command is one line that begins with /; // there would say it")
+	case order:
+		do := func() { c.run(name, rest) }
+		if c.term.Pasted() {
+			c.ask(line, "pasted: Enter runs "+line+", anything else does not", do)
+			return
+		}
+		do()
+	case speech:
+		do := func() { c.send(rest, c.current().s.Send) }
+		if n := strings.Count(rest, "\n") + 1; n > longPaste {
+			c.ask(line, fmt.Sprintf("that has %d lines: Enter sends them, anything else does not", n), do)
+			return
+		}
+		do()
+	}
+}
+
+// ask has an empty line do it.
+func (c *Chat) ask(line, text string, do func()) {
+	c.typing.question = &question{line, do}
+	c.note(look.Yellow, text)
+}
+
+// forget takes a question back.
+func (c *Chat) forget() {
+	if c.typing.question == nil {
+		return
+	}
+	c.typing.question = nil
+	c.note(look.Yellow, "not done; Up brings it back")
+}
+
+// redialIfWaiting has Enter mean: try now.
+func (c *Chat) redialIfWaiting() {
+	for _, r := range c.open() {
+		if r.s.Status().State == session.Waiting {
+			r.s.Redial()
+		}
+	}
+}
+
+// send gives a line to a session, or says why it can't be sent. It is back under the
+// arrow keys already.
+func (c *Chat) send(text string, send func(...string) (session.ID, error)) {
+	_, err := send(text)
+	switch bad := (*wire.RefusedError)(nil); {
+	case err == nil:
+		c.show()
+	case errors.As(err, &bad):
+		c.note(look.Red, "not sent: "+bad.Message+hint(bad.Code))
+	case errors.Is(err, session.ErrOutboxFull):
+		c.note(look.Red, "not sent: too many lines wait already; try again when some are through")
+	default:
+		c.note(look.Red, "not sent: "+c.o.Describe(err))
+	}
+}

@@ -8,34 +8,6 @@ import (
 	"testing/iotest"
 )
 
-// A typed line is a command, or is sent as it was typed, less the first of two slashes.
-func FuzzCommand(f *testing.F) {
-	for _, s := range []string{"", "/", "//", "//me", "/me waves", "/ME  waves ", " /me", "/me\twaves", "/quit", "/ a", "/\xff\x1b[2J x", "hello // you"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, line string) {
-		cmd, rest, ok := command(line)
-		switch {
-		case !strings.HasPrefix(line, "/"):
-			if ok || cmd != "" || rest != line {
-				t.Errorf("%q: %q %q %v; want it as it is", line, cmd, rest, ok)
-			}
-		case strings.HasPrefix(line, "//"):
-			if ok || cmd != "" || "/"+rest != line {
-				t.Errorf("%q: %q %q %v; want one slash less", line, cmd, rest, ok)
-			}
-		default:
-			if !ok || strings.Contains(cmd, " ") || cmd != strings.ToLower(cmd) || rest != strings.TrimSpace(rest) {
-				t.Errorf("%q: %q %q %v", line, cmd, rest, ok)
-			}
-			first, after, _ := strings.Cut(line[1:], " ")
-			if cmd != strings.ToLower(first) || !strings.Contains(after, rest) || strings.TrimSpace(after) != rest {
-				t.Errorf("%q: %q %q; want %q %q", line, cmd, rest, first, after)
-			}
-		}
-	})
-}
-
 // However input comes, in however small pieces, its lines are those that it has, in
 // order and numbered, the last one with or without its end.
 func FuzzReadLines(f *testing.F) {

@@ -8,12 +8,15 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"sync"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
 
+	"holdfast/cmd/holdfast/internal/chat"
 	"holdfast/cmd/holdfast/internal/lineui"
+	"holdfast/cmd/holdfast/internal/say"
 	"holdfast/session"
 )
 
@@ -25,21 +28,28 @@ func joinCommand() *cli.Command {
 		Description: "In a terminal you get a prompt; /help there lists commands. Otherwise each line of\n" +
 			"stdin is sent, lines of the room go to stdout, and the end of stdin ends it when all is\n" +
 			"stored. With --host the server runs in this process, unless one answers already.",
-		Flags: append(append(clientFlags(), serverFlags("With --host")...), roomFlag(), historyFlag("200"), retryFlag("0s", "never"),
-			&cli.BoolFlag{Name: "host", Usage: "run the server too, and keep its data"},
-			&cli.BoolFlag{Name: "plain", Usage: "plain lines, also in a terminal"},
-		),
+		Flags: slices.Concat(clientFlags(), serverFlags("With --host"), lookFlags("15:04"), promptFlags(),
+			[]cli.Flag{roomFlag(), historyFlag("200"), retryFlag("0s", "never")}),
 		Action: join,
 	}
 }
 
-func join(c *cli.Context) (err error) {
-	room := c.String("room")
-	if c.Args().Len() > 1 || c.Args().Present() && room != "" && c.IsSet("room") && room != c.Args().First() {
-		return usage("join takes one room")
+// promptFlags are those of join alone.
+func promptFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "host", Usage: "run the server too, and keep its data"},
+		&cli.BoolFlag{Name: "plain", Usage: "plain lines, also in a terminal"},
+		&cli.BoolFlag{Name: "ascii", Usage: "draw with ASCII only; the rule where the locale is not UTF-8"},
+		checkedFlag("bell", "ring for: off, mention (your name, and private lines), dm, all", string(chat.Mention), oneOf(chat.Bells...)),
+		&cli.StringSliceFlag{Name: "highlight", Usage: "mark lines with `WORD` as if it was your name"},
+		checkedFlag("stale-after", "ask before lines are sent that were typed so `LONG` ago; 0s is never", "1h", span),
 	}
-	if c.Args().Present() {
-		room = c.Args().First()
+}
+
+func join(c *cli.Context) (err error) {
+	room, err := oneRoom(c)
+	if err != nil {
+		return err
 	}
 	if _, err := mustName(c); err != nil {
 		return err
@@ -53,22 +63,19 @@ func join(c *cli.Context) (err error) {
 			defer func() { err = errors.Join(err, h.stop()) }()
 		}
 	}
+	ctx, p := newPatience(c.Context, c.Duration("retry-for"))
+	defer p.stop()
+	if !c.Bool("plain") && isTerminal(c.App.Reader) && isTerminal(c.App.Writer) {
+		err := prompt(ctx, c, room, p)
+		if !errors.Is(err, lineui.ErrUnsupported) {
+			return err
+		}
+	}
 	s, closeLog, err := openSession(c, room, func(o *session.Options) { o.Backlog = backlog(c) })
 	if err != nil {
 		return err
 	}
 	defer closeLog()
-	ctx, p := newPatience(c.Context, c.Duration("retry-for"))
-	defer p.stop()
-	if !c.Bool("plain") && isTerminal(c.App.Reader) && isTerminal(c.App.Writer) {
-		ui, err := lineui.New(&lineui.Options{PromptWidth: promptWidth})
-		if err == nil {
-			return newScreen(s, ui, p).run(ctx)
-		}
-		if !errors.Is(err, lineui.ErrUnsupported) {
-			return errors.Join(err, s.Close())
-		}
-	}
 	pipe := &pipe{sender: sender{s: s, teller: newTeller(c)}, out: c.App.Writer, level: make(chan struct{})}
 	return pipe.run(ctx, c.App.Reader, p)
 }
@@ -146,10 +153,10 @@ func (p *pipe) print(wait *patience) {
 			state = e.State
 		case session.Message:
 			if !e.Own {
-				show(said(e, gutter)...)
+				show(say.Message(e)...)
 			}
 		case session.Presence:
-			show(sayPresence(e, p.s.Room(), p.s.Name(), !known)...)
+			show(say.Presence(e, p.s.Room(), p.s.Name(), !known)...)
 			known = true
 		case session.Gap:
 			show("* " + sayGap(e))

@@ -13,6 +13,7 @@ import (
 
 	"holdfast/cmd/holdfast/internal/jsonl"
 	"holdfast/cmd/holdfast/internal/look"
+	"holdfast/cmd/holdfast/internal/say"
 	"holdfast/session"
 )
 
@@ -144,7 +145,7 @@ func (t *tailer) event(room string, e session.Event) error {
 
 // shown is a message as people read it.
 func shown(l look.Look, m session.Message) []string {
-	lines := said(m, gutter)
+	lines := say.Message(m)
 	name := cleaned(m.From)
 	lines[0] = l.Time(m.At) + strings.Replace(lines[0], name, l.Name(name), 1)
 	return lines

@@ -30,7 +30,7 @@ func openTerminal(t *testing.T, args ...string) *terminal {
 	t.Helper()
 	term := &terminal{t: t, vt: vt10x.New(vt10x.WithSize(80, 20))}
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), "HOLDFAST_TEST_MAIN=1", "TERM=xterm-256color")
+	cmd.Env = append(os.Environ(), "HOLDFAST_TEST_MAIN=1", "TERM=xterm-256color", "LC_ALL=C.UTF-8")
 	p, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: 80, Rows: 20})
 	if err != nil {
 		t.Fatal(err)
@@ -113,18 +113,18 @@ func TestScreen(t *testing.T) {
 	url, server := serveFor(t)
 	ana := openTerminal(t, "join", "general", "--as", "ana")
 	ana.shows("you are ana in general")
-	ana.ends("[online]     >")
+	ana.ends("[general]    >")
 	ana.keys("half ty")
-	ana.ends("[online]     > half ty")
+	ana.ends("[general]    > half ty")
 	if code, _, errs := holdfast(t, "hello\n\x00\nforged?\n", "send", "--room", "general", "--as", "bob"); code != exitFailure {
 		t.Fatal(code, errs)
 	}
 	ana.shows("bob: hello\n")
 	ana.shows("bob: forged?\n")
-	ana.ends("[online]     > half ty")
+	ana.ends("[general]    > half ty")
 	ana.keys("ped\r")
 	ana.shows("ana: half typed\n")
-	ana.ends("[online]     >")
+	ana.ends("[general]    >")
 	if n := strings.Count(ana.screen(), "half typed"); n != 1 {
 		t.Errorf("own line stands %d times on screen", n)
 	}
@@ -135,18 +135,18 @@ func TestScreen(t *testing.T) {
 	}
 	ana.shows("reconnecting in")
 	ana.keys("said in a tunnel\rand ano")
-	ana.shows("  . ana: said in a tunnel\n")
-	ana.ends("[offline 1]  > and ano")
+	ana.shows("  · ana: said in a tunnel\n")
+	ana.ends("[offline]    > and ano")
 	background(t, nil, "serve", "--listen", strings.TrimPrefix(url, "ws://"))
 	answers(t, strings.TrimPrefix(url, "ws://"))
 	ana.shows(" ana: said in a tunnel\n")
-	ana.ends("[online]     > and ano")
+	ana.ends("[general]    > and ano")
 	ana.keys("\x15/nonsense\r")
 	ana.shows("no command /nonsense")
 	ana.keys("//etc\r")
 	ana.shows("ana: /etc\n")
 	ana.keys("/who\r")
-	ana.shows("here: ana")
+	ana.shows("in general: ana")
 	ana.keys("/quit\r")
 	ana.left(exitOK)
 	_, out, _ := holdfast(t, "", "tail", "--room", "general", "--as", "bob", "--history", "all", "--until-live")
@@ -173,11 +173,11 @@ func TestCtrlC(t *testing.T) {
 	home(t)
 	serveFor(t)
 	ana := openTerminal(t, "join", "general", "--as", "ana")
-	ana.ends("[online]     >")
+	ana.ends("[general]    >")
 	ana.keys("unsaid")
-	ana.ends("[online]     > unsaid")
+	ana.ends("[general]    > unsaid")
 	ana.keys("\x03")
-	ana.ends("[online]     >")
+	ana.ends("[general]    >")
 	pressed := time.Now()
 	until(t, "its end", func() bool {
 		select {
@@ -194,5 +194,77 @@ func TestCtrlC(t *testing.T) {
 	ana.left(exitOK)
 	if code, out, _ := holdfast(t, "", "tail", "--room", "general", "--as", "bob", "--history", "all", "--until-live"); code != 0 || out != "" {
 		t.Errorf("code %d, said %q", code, out)
+	}
+}
+
+// TestPromptFlags: what the flags of the prompt say is what is drawn.
+func TestPromptFlags(t *testing.T) {
+	home(t)
+	_, server := serveFor(t)
+	ana := openTerminal(t, "join", "general", "--as", "ana", "--ascii", "--time-format", "at 2006", "--utc", "--color", "always", "--highlight", "station")
+	ana.ends("[general]    >")
+	if code, _, errs := holdfast(t, "to the station\n", "send", "--room", "general", "--as", "bob"); code != exitOK {
+		t.Fatal(errs)
+	}
+	ana.shows(time.Now().UTC().Format("at 2006") + " ! bob: to the station\n")
+	ana.keys("two\x1b\rlines\r")
+	ana.shows(" ana: two\n          | lines\n")
+	server.stop()
+	server.wait()
+	ana.keys("kept\r")
+	ana.shows("  . ana: kept\n")
+	ana.keys("/quit\r")
+	ana.shows("-- 1 line not sent yet")
+	ana.keys("/quit\r")
+	ana.left(exitUnsent)
+	ana.shows("unsent lines are kept")
+}
+
+// TestPromptUsage: what the prompt's flags can't be.
+func TestPromptUsage(t *testing.T) {
+	home(t)
+	for args, want := range map[string]string{
+		"join general --as ana --bell loud":       "--bell",
+		"join general --as ana --stale-after 7":   "--stale-after",
+		"join general --as ana --stale-after=-1s": "--stale-after",
+	} {
+		if code, out, errs := holdfast(t, "", strings.Fields(args)...); code != exitUsage || out != "" || !strings.Contains(errs, want) {
+			t.Errorf("%s: code %d, stdout %q, stderr %q", args, code, out, errs)
+		}
+	}
+}
+
+// TestPipePrivate: without a terminal a private line says for whom it is.
+func TestPipePrivate(t *testing.T) {
+	home(t)
+	_, server := serveFor(t)
+	in, stdin := io.Pipe()
+	bob := background(t, in, "join", "general", "--as", "bob", "--history", "none")
+	until(t, "bob is there", func() bool { return strings.Contains(server.err.String(), "user=bob") })
+	ana := openTerminal(t, "join", "general", "--as", "ana")
+	ana.ends("[general]    >")
+	ana.keys("/msg bob psst\r")
+	until(t, "the private line", func() bool { return strings.HasSuffix(bob.out.String(), "ana -> bob: psst\n") })
+	stdin.Close()
+	if code := bob.wait(); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestLocale: what the locale can't have is not drawn.
+func TestLocale(t *testing.T) {
+	for _, c := range []struct {
+		env  map[string]string
+		want bool
+	}{
+		{nil, false},
+		{map[string]string{"LANG": "C"}, false},
+		{map[string]string{"LANG": "de_DE.UTF-8"}, true},
+		{map[string]string{"LANG": "de_DE.UTF-8", "LC_ALL": "C"}, false},
+		{map[string]string{"LANG": "C", "LC_CTYPE": "C.utf8"}, true},
+	} {
+		if got := isUTF8(func(name string) string { return c.env[name] }); got != c.want {
+			t.Errorf("%v: %v", c.env, got)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -37,7 +38,7 @@ func TestCheck(t *testing.T) {
 	}))
 	t.Cleanup(page.Close)
 	other := "ws" + strings.TrimPrefix(page.URL, "http")
-	mute := listening(t, func(c net.Conn) { _ = c.Close() })
+	mute := listening(t, func(c net.Conn) { _, _ = http.ReadRequest(bufio.NewReader(c)); _ = c.Close() })
 	hung := listening(t, func(net.Conn) {})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -124,7 +124,7 @@ func cause(err error) string {
 	for errors.Unwrap(err) != nil {
 		err = errors.Unwrap(err)
 	}
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || strings.HasSuffix(err.Error(), "server closed idle connection") { // net/http has both for it
 		return "closed without an answer"
 	}
 	return err.Error()

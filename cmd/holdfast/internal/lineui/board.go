@@ -98,7 +98,7 @@ func (b *board) clear() {
 func (b *board) ring() {
 	b.change(func() bool {
 		now := time.Now()
-		if !b.lastRung.IsZero() && now.Sub(b.lastRung) < bellPause {
+		if now.Sub(b.lastRung) < bellPause {
 			return false
 		}
 		b.rung, b.lastRung = true, now

@@ -41,6 +41,8 @@
 // back as a line break. A terminal that starts a bracketed paste and never ends
 // it keeps every key in the paste; one that lets an end marker pass inside a
 // paste hands over the rest as keys. A window of zero columns loses the
-// half-typed line, and any resize what Ctrl-K has cut. SIGTSTP and SIGSTOP from
+// half-typed line, and any resize what Ctrl-K has cut. tmux wraps its rows anew some
+// time before it tells of a new size: what is painted in between can leave a row of
+// the prompt in the scrollback. SIGTSTP and SIGSTOP from
 // elsewhere give no time to take the prompt away; only the Ctrl-Z key does.
 package lineui

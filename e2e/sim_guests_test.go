@@ -179,8 +179,11 @@ func (r *guest) stammers() {
 	}
 }
 
-// steals wants somebody's name.
+// steals wants somebody's name. One that is not claimed it would get.
 func (r *guest) steals() {
+	if !r.sim.claimed.Load() {
+		return
+	}
 	thief := &guest{sim: r.sim, name: r.sim.clients[0].name, device: r.device, key: r.key}
 	if !thief.dial() {
 		return

@@ -99,7 +99,7 @@ type sim struct {
 	dir     string
 	clients []*client
 	acks    acks
-	claimed bool         // all clients' names
+	claimed atomic.Bool  // all clients' names
 	guests  atomic.Int64 // so far, to name them
 
 	heals   []func()     // what ends each fault that lasts
@@ -170,11 +170,13 @@ func (s *sim) pause() time.Duration {
 func (s *sim) still() { synctest.Wait() }
 
 // acquainted reports whether all names are claimed: all clients were online together
-// once.
+// once. It is for the schedule's goroutine.
 func (s *sim) acquainted() bool {
 	offline := func(c *client) bool { return c.session.Status().State != session.Online }
-	s.claimed = s.claimed || !slices.ContainsFunc(s.clients, offline)
-	return s.claimed
+	if !s.claimed.Load() && !slices.ContainsFunc(s.clients, offline) {
+		s.claimed.Store(true)
+	}
+	return s.claimed.Load()
 }
 
 func (s *sim) anyone() *client { return s.clients[s.rng.IntN(len(s.clients))] }

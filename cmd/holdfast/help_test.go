@@ -90,7 +90,7 @@ func TestExamples(t *testing.T) {
 }
 
 // TestDocumentsAgree: help and man page name the same commands and flags, those there
-// are; README names no other.
+// are; README names all commands, and no other flags.
 func TestDocumentsAgree(t *testing.T) {
 	home(t)
 	_, man, _ := holdfast(t, "", "man")
@@ -130,6 +130,11 @@ func TestDocumentsAgree(t *testing.T) {
 	for _, m := range regexp.MustCompile("`holdfast ([a-z]+)").FindAllStringSubmatch(string(readme), -1) {
 		if app.Command(m[1]) == nil {
 			t.Errorf("README names %s, which is no command", m[1])
+		}
+	}
+	for _, name := range commandNames(app) {
+		if !strings.Contains(string(readme), "`holdfast "+name) {
+			t.Errorf("README does not name %s", name)
 		}
 	}
 	for _, e := range exitCodes {

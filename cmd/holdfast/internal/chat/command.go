@@ -110,12 +110,10 @@ func (cmd command) missing(arg string) bool {
 
 func (c *Chat) help(arg string) {
 	if arg == "" {
-		for _, cmd := range commands() {
+		for _, cmd := range commands()[1:] { // with the prompt it fills 24 rows, so without itself
 			c.note(0, fmt.Sprintf("%-31s %s", cmd.usage(), cmd.help))
 		}
-		c.note(0, fmt.Sprintf("%-31s %s", "//TEXT", "say something that begins with /"),
-			fmt.Sprintf("%-31s %s", "Alt-Enter", "a new line in the same message"),
-			fmt.Sprintf("%-31s %s", "Up, Ctrl-R, Tab", "lines you typed, a search in them, names and commands"))
+		c.note(0, "//TEXT says /TEXT; Alt-Enter is a new line; Tab, Up and Ctrl-R help typing")
 		return
 	}
 	name := strings.ToLower(strings.TrimPrefix(arg, "/"))

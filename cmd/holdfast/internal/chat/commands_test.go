@@ -1,10 +1,14 @@
 package chat_test
 
 import (
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"holdfast/cmd/holdfast/internal/chat"
 )
 
 // TestHelp: help tells of all commands and of each, in lines that fit a screen.
@@ -14,11 +18,11 @@ func TestHelp(t *testing.T) {
 		ana.types("/help")
 		listed := 0
 		for _, l := range ana.all() {
-			if !strings.HasPrefix(l, "-- /") {
-				continue
-			}
 			if len(l) > 80 {
 				t.Errorf("%q is too long", l)
+			}
+			if !strings.HasPrefix(l, "-- /") {
+				continue
 			}
 			listed++
 			name, _, _ := strings.Cut(strings.TrimPrefix(l, "-- /"), " ")
@@ -31,7 +35,7 @@ func TestHelp(t *testing.T) {
 				t.Errorf("help of %s: %q", name, last)
 			}
 		}
-		if listed != 24 {
+		if listed != 23 { // and the prompt: 24 rows
 			t.Errorf("%d lines", listed)
 		}
 		ana.types("/help wh")
@@ -187,5 +191,18 @@ func TestReconnect(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestReadme: README tells of each command.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range chat.Commands() {
+		if !regexp.MustCompile("`/" + name + "[` ]").Match(readme) {
+			t.Errorf("README does not name /%s", name)
+		}
 	}
 }

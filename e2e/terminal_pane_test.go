@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -67,9 +69,15 @@ func openPane(t *testing.T, home string, cols, rows int, command ...string) *pan
 		if t.Failed() {
 			t.Logf("the pane:\n%s", strings.Join(p.rows(), "\n"))
 		}
-		if out, err := exec.Command("tmux", "-S", p.socket, "kill-server").CombinedOutput(); err != nil {
-			t.Errorf("kill tmux: %v: %s", err, out)
-		}
+		shells := strings.Fields(p.do("list-panes", "-a", "-F", "#{pane_pid}"))
+		p.do("kill-server")
+		until(t, "the end of all in the pane", func() bool { // or it writes where we clean up
+			left := inSessions(shells)
+			for _, pid := range left {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+			return len(left) == 0
+		})
 	})
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("tmux: %v: %s", err, out)
@@ -217,4 +225,21 @@ func (p *pane) fresh() {
 	if row := p.rows()[len(p.rows())-1]; strings.Contains(row, "200~") {
 		p.t.Errorf("pastes are still bracketed: %q", row)
 	}
+}
+
+// inSessions returns the processes that live in the sessions of these leaders.
+func inSessions(leaders []string) (pids []int) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range stats {
+		stat, _ := os.ReadFile(name) // pid (name) state ppid pgrp session ...
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		fields := strings.Fields(rest)
+		if len(fields) < 4 || fields[0] == "Z" || !slices.Contains(leaders, fields[3]) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name))); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }

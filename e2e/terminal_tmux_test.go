@@ -238,16 +238,13 @@ func TestTerminalClosed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p := openChat(t, w, 80, 12)
-	pid, err := strconv.Atoi(p.is("#{pane_pid}"))
-	if err != nil {
-		t.Fatal(err)
+	client := []string{p.is("#{pane_pid}")}
+	if len(inSessions(client)) != 1 {
+		t.Fatal("no client in the pane")
 	}
 	p.do("new-window", "cat") // so that tmux stays
 	p.do("kill-window", "-t", ":0")
-	until(t, "the end of the client", func() bool { // which tmux at times does not bury
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		return err != nil || strings.Contains(string(stat), ") Z ")
-	})
+	until(t, "the end of the client", func() bool { return len(inSessions(client)) == 0 })
 }
 
 // TestTerminalDumb chats in plain lines where the terminal can do nothing: not one

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -157,15 +157,21 @@ func effects() map[string]map[string]effect {
 // elsewhere names the tests of flags that need more than a command line.
 var elsewhere = map[string]string{
 	"version --json": "TestJSONCheckAndVersion",
-	"join --host":    "TestHost", "join --plain": "TestPrompt", "join --history": "TestPipe", "join --room": "TestPipe",
-	"join --ascii": "internal/chat", "join --bell": "internal/chat", "join --highlight": "internal/chat", "join --stale-after": "internal/chat",
-	"join --color": "internal/chat", "join --time-format": "internal/chat", "join --utc": "internal/chat",
+	"join --host":    "TestHost", "join --plain": "TestPromptPlain", "join --history": "TestPipe", "join --room": "TestPipe",
+	"join --ascii": "TestPromptFlags", "join --highlight": "TestPromptFlags", "join --color": "TestPromptFlags",
+	"join --time-format": "TestPromptFlags", "join --utc": "TestPromptFlags",
+	"join --bell": "TestPromptBell", "join --stale-after": "TestPromptStale",
 }
 
 // TestEveryFlag: each flag of each command does something, and none is without a test.
 func TestEveryFlag(t *testing.T) {
 	b := newBench(t)
 	known := effects()
+	for flag, test := range elsewhere {
+		if !isTest(t, test) {
+			t.Errorf("%s: there is no %s", flag, test)
+		}
+	}
 	for _, c := range newApp(nil, nil, nil).Commands {
 		for _, f := range c.Flags {
 			name := f.Names()[0]
@@ -187,6 +193,22 @@ func TestEveryFlag(t *testing.T) {
 	}
 }
 
+// isTest reports whether a file here has a test of that name.
+func isTest(t *testing.T, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob("*_test.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no tests: ", err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Contains(source, []byte("\nfunc "+name+"(t *testing.T)"))
+	})
+}
+
 func (b *bench) check(t *testing.T, what string, e effect) {
 	t.Helper()
 	want := regexp.MustCompile(e.want)
@@ -206,7 +228,7 @@ func checkServerFlag(t *testing.T, command, name string) {
 	t.Helper()
 	values := map[string]string{
 		"data": t.TempDir(), "heartbeat": "3s", "dead-after": "1m", "linger": "2s", "hello-timeout": "3s", "drain-for": "4s", "name-ttl": "5h",
-		"history-age": "6h", "history-lines": "7", "log-level": "debug", "hide-rooms": "true", "listen": "256.0.0.1:1", "config": "/does/not/exist", "profile": "none",
+		"history-age": "6h", "history-lines": "7", "log-level": "debug", "hide-rooms": "true", "listen": "0.0.0.0:1", "config": "/does/not/exist", "profile": "none",
 	}
 	made := func(args ...string) string {
 		text := ""
@@ -218,20 +240,13 @@ func checkServerFlag(t *testing.T, command, name string) {
 	}
 }
 
-// describeServer is all that the flags say about a server, and where it begins to serve.
+// describeServer is all that the flags say about a server. That it listens where it is
+// told all tests with a server see.
 func describeServer(c *cli.Context) string {
 	o, err := serverOptions(c)
 	dir, dirErr := dataDir(c)
-	listen := c.String("listen")
-	if listen != "" {
-		l, listenErr := net.Listen("tcp", listen)
-		err = errors.Join(err, listenErr)
-		if l != nil {
-			_ = l.Close()
-		}
-	}
 	if err := errors.Join(err, dirErr); err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("%+v %s %s %s %s", *o, dir, c.Duration("drain-for"), logLevel(c), c.String("profile"))
+	return fmt.Sprintf("%+v %s %s %s %s %s", *o, dir, c.String("listen"), c.Duration("drain-for"), logLevel(c), c.String("profile"))
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"os"
 	"os/exec"
@@ -22,8 +23,9 @@ type terminal struct {
 	p     *os.File
 	ended chan struct{}
 
-	mu sync.Mutex
-	vt vt10x.Terminal
+	mu    sync.Mutex
+	vt    vt10x.Terminal
+	rings int // of the bell
 }
 
 func openTerminal(t *testing.T, args ...string) *terminal {
@@ -43,6 +45,7 @@ func openTerminal(t *testing.T, args ...string) *terminal {
 			n, err := p.Read(b)
 			term.mu.Lock()
 			_, _ = term.vt.Write(b[:n])
+			term.rings += bytes.Count(b[:n], []byte{'\a'})
 			term.mu.Unlock()
 			if err != nil {
 				_ = cmd.Wait()
@@ -218,6 +221,61 @@ func TestPromptFlags(t *testing.T) {
 	ana.keys("/quit\r")
 	ana.left(exitUnsent)
 	ana.shows("unsent lines are kept")
+}
+
+// TestPromptPlain: with --plain a terminal is a place for lines like any other.
+func TestPromptPlain(t *testing.T) {
+	home(t)
+	serveFor(t)
+	ana := openTerminal(t, "join", "general", "--as", "ana", "--plain")
+	if code, _, errs := holdfast(t, "", "send", "--room", "general", "--as", "bob", "hi"); code != exitOK {
+		t.Fatal(errs)
+	}
+	ana.shows("bob: hi")
+	ana.keys("hello\r\x04")
+	ana.left(exitOK)
+	if screen := ana.screen(); strings.Contains(screen, ">") || strings.Contains(screen, "/help") {
+		t.Errorf("a prompt:\n%s", screen)
+	}
+	if _, out, _ := holdfast(t, "", "tail", "--room", "general", "--as", "bob", "--history", "all", "--until-live"); out != "bob: hi\nana: hello\n" {
+		t.Errorf("log %q", out)
+	}
+}
+
+// TestPromptBell: the bell rings for what --bell says.
+func TestPromptBell(t *testing.T) {
+	home(t)
+	serveFor(t)
+	quiet, loud := openTerminal(t, "join", "general", "--as", "ana"), openTerminal(t, "join", "general", "--as", "cem", "--bell", "all")
+	quiet.ends("[general]    >")
+	loud.ends("[general]    >")
+	if code, _, errs := holdfast(t, "hello\n", "send", "--room", "general", "--as", "bob"); code != exitOK {
+		t.Fatal(errs)
+	}
+	quiet.shows("bob: hello")
+	until(t, "a ring", func() bool { loud.mu.Lock(); defer loud.mu.Unlock(); return loud.rings == 1 })
+	quiet.keys("/quit\r")
+	quiet.left(exitOK)
+	if quiet.rings != 0 {
+		t.Errorf("%d rings for a line of no concern", quiet.rings)
+	}
+}
+
+// TestPromptStale: lines that are older than --stale-after wait for the user's word.
+func TestPromptStale(t *testing.T) {
+	home(t)
+	url, server := serveFor(t)
+	server.stop()
+	server.wait()
+	holdfast(t, "", "send", "--room", "general", "--as", "ana", "--retry-for", "100ms", "old news")
+	background(t, nil, "serve", "--listen", strings.TrimPrefix(url, "ws://"))
+	answers(t, strings.TrimPrefix(url, "ws://"))
+	ana := openTerminal(t, "join", "general", "--as", "ana", "--stale-after", "1ms")
+	ana.shows("/outbox send")
+	ana.shows("  · ana: old news\n")
+	ana.keys("/outbox send\r")
+	ana.shows(" ana: old news\n")
+	ana.ends("[general]    >")
 }
 
 // TestPromptUsage: what the prompt's flags can't be.

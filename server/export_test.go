@@ -2,13 +2,14 @@ package server
 
 // What tests of the outside need to know to reach every branch.
 const (
-	TailLines     = tailLines
-	TailBytes     = tailBytes
-	ReadAhead     = readAhead
-	FrameBytes    = frameBytes
-	NamesPerFrame = namesPerFrame
-	MaxQueued     = maxQueued
-	MaxHidden     = maxHidden
+	TailLines      = tailLines
+	TailBytes      = tailBytes
+	ReadAhead      = readAhead
+	FrameBytes     = frameBytes
+	NamesPerFrame  = namesPerFrame
+	NamesInWelcome = namesInWelcome
+	MaxQueued      = maxQueued
+	MaxHidden      = maxHidden
 )
 
 // OpenRooms returns how many rooms the hub knows.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"holdfast/server/history"
@@ -13,6 +14,8 @@ import (
 type gate struct {
 	history.Store
 	failed chan struct{}
+
+	nameless atomic.Bool // names can't be read
 
 	mu     sync.Mutex
 	shut   bool
@@ -25,6 +28,14 @@ type gate struct {
 func newGate(s history.Store) *gate { return &gate{Store: s, failed: make(chan struct{})} }
 
 var errBroken = errors.New("the disk broke")
+
+// Owner fails while names can't be read.
+func (g *gate) Owner(name string, now time.Time, ttl time.Duration) (key [32]byte, owned bool, err error) {
+	if g.nameless.Load() {
+		return key, false, errBroken
+	}
+	return g.Store.Owner(name, now, ttl)
+}
 
 func (g *gate) Failed() <-chan struct{} { return g.failed }
 

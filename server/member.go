@@ -221,6 +221,9 @@ func (r *room) show() { maps.Copy(r.shown, r.pending()) }
 // namesPerFrame keeps frames with names well below wire.MaxToClient.
 const namesPerFrame = 1000
 
+// namesInWelcome leaves room for two numbers of each of wire.MaxSources sources.
+const namesInWelcome = 300
+
 // absentPerFrame does so for names with a text.
 const absentPerFrame = 50
 

@@ -174,13 +174,17 @@ func (p *peer) enroll(h *wire.Hello, w *wire.Welcome) (old *peer, err error) {
 		s := p.sources[b.Source]
 		s.peer, s.heard = p, b.Base
 		if s.raise(b.Base) {
-			p.srv.log.Warn("mark raised: acknowledged lines are missing here", "room", r.name, "user", p.user, "source", b.Source, "to", b.Base)
+			p.srv.log.Warn("mark raised: lines were lost here, or given up by their client", "room", r.name, "user", p.user, "source", b.Source, "to", b.Base)
 		}
-		w.Acks = append(w.Acks, wire.Ack{Source: b.Source, N: s.acked()})
+		acked := wire.Ack{Source: b.Source, N: s.acked()}
+		w.Acks = append(w.Acks, acked)
+		if s.mark > acked.N {
+			w.Taken = append(w.Taken, wire.Ack{Source: b.Source, N: s.mark})
+		}
 	}
 	r.show()
 	names := r.names()
-	w.Members = names[:min(len(names), namesPerFrame)]
+	w.Members = names[:min(len(names), namesInWelcome)]
 	p.out.push(w)
 	for rest := names[len(w.Members):]; len(rest) > 0; {
 		n := min(len(rest), namesPerFrame)
@@ -301,6 +305,9 @@ func (p *peer) write(f wire.Frame) bool {
 	}
 	if request, ok := f.(*wire.History); ok {
 		page, err := p.page(request)
+		if errors.Is(err, errAskerGone) {
+			return false
+		}
 		if err != nil {
 			p.broken("read history", err)
 			return true // the writer has the bye to write

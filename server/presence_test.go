@@ -314,7 +314,7 @@ func TestManyMembers(t *testing.T) {
 		late.mu.Lock()
 		before := slices.IndexFunc(late.seen, func(f wire.Frame) bool { _, ok := f.(*wire.Live); return ok })
 		late.mu.Unlock()
-		if n := len(late.roster()); n != crowd+2 || len(late.welcome.Members) != server.NamesPerFrame || before != 2 {
+		if n := len(late.roster()); n != crowd+2 || len(late.welcome.Members) != server.NamesInWelcome || before != 2 {
 			w.Errorf("%d members, %d of them in welcome, live is frame %d", n, len(late.welcome.Members), before)
 		}
 	})

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"slices"
 
 	"holdfast/server/history"
@@ -12,7 +13,8 @@ import (
 // who hold the keys that sender and addressee had when it was taken. A name is not
 // enough, as it may be another's one day.
 
-// tagBytes of a key's hash tell a reader from all others.
+// tagBytes of a key's hash tell a reader from all others. One key may have several
+// names, so the name counts, too.
 const tagBytes = 16
 
 func tag(key [32]byte) string { return string(key[:tagBytes]) }
@@ -32,16 +34,19 @@ func (p *peer) address(l *history.Line, to string) (code string, err error) {
 	return "", nil
 }
 
-// hidden reports whether p may not read l.
+// hidden reports whether p may not read l. That somebody could not be written to is
+// for nobody to know.
 func (p *peer) hidden(l line) bool {
 	if l.Kind != history.KindPrivate {
-		return false
+		return l.Kind == history.KindVoid && l.Text == wire.RefusedUnknown
 	}
 	if p.plain() || len(l.Readers) != 2*tagBytes {
 		return true
 	}
 	mine := tag(p.key)
-	return l.Readers[:tagBytes] != mine && l.Readers[tagBytes:] != mine
+	from := l.User == p.user && l.Readers[:tagBytes] == mine
+	to := l.To == p.user && l.Readers[tagBytes:] == mine
+	return !from && !to
 }
 
 // readable returns those of lines that p may read, without touching lines.
@@ -55,20 +60,44 @@ func (p *peer) readable(lines []line) []line {
 // before returns up to limit lines below the position before that p may read, oldest
 // first, at least one if there is any; end is true if there are no older ones.
 func (p *peer) before(before uint64, limit int) (lines []line, end bool, err error) {
-	for len(lines) == 0 && !end {
-		entries, more, err := p.room.log.Before(before, limit)
-		if err != nil {
-			return nil, false, err
+	end, err = p.room.back(p.conn.Done(), before, limit, func(e history.Entry) bool {
+		if l := newLine(e); !p.hidden(l) {
+			lines = append(lines, l)
 		}
-		for _, e := range entries {
-			lines = append(lines, newLine(e))
+		return len(lines) < limit
+	})
+	slices.Reverse(lines)
+	return lines, end, err
+}
+
+// errAskerGone means that nobody waits for the answer any more.
+var errAskerGone = errors.New("who asked has gone")
+
+// back shows lines below a position, newest first, until take has enough; end is true
+// if it was shown the oldest. It reads limit lines at first. A room can hold any number
+// of lines that are not for who asks, so then it reads many at a time, and stops when
+// gone is closed.
+func (r *room) back(gone <-chan struct{}, before uint64, limit int, take func(history.Entry) bool) (end bool, err error) {
+	for ; ; limit = wire.MaxPage {
+		select {
+		case <-gone:
+			return false, errAskerGone
+		default:
 		}
-		lines, end = p.readable(lines), !more
-		if len(entries) > 0 {
-			before = entries[0].Seq
+		entries, more, err := r.log.Before(before, limit)
+		if err != nil || len(entries) == 0 {
+			return !more, err
 		}
+		for i, e := range slices.Backward(entries) {
+			if !take(e) {
+				return !more && i == 0, nil
+			}
+		}
+		if !more {
+			return true, nil
+		}
+		before = entries[0].Seq
 	}
-	return lines, end, nil
 }
 
 // maxHidden is how many lines a peer may be behind in its cursor because they were

@@ -110,6 +110,54 @@ func TestPrivateIsForKeys(t *testing.T) {
 	})
 }
 
+// One key may have several names: each sees what is said to it.
+func TestPrivateIsForNames(t *testing.T) {
+	bubble(t, nil, func(w *world) {
+		ana := w.join("general", "ana")
+		ben := w.join("general", "ben", func(h *wire.Hello) { h.Key = keyOf("bob") })
+		bob := w.join("general", "bob")
+		ana.private(1, "bob", "psst")
+		bob.private(1, "ana", "what?")
+		ben.private(1, "ana", "hey")
+		ben.wantTexts("hey")
+		bob.wantTexts("psst", "what?")
+	})
+}
+
+// While nobody can say whose a name is, a private line is put off, not dropped.
+func TestPrivateIsPutOff(t *testing.T) {
+	bubble(t, nil, func(w *world) {
+		ana := w.join("general", "ana")
+		w.store.nameless.Store(true)
+		ana.private(1, "ana", "psst")
+		want(ana, &wire.Retry{Source: "s-ana", N: 1, AfterMS: 1000, Code: wire.RetryStorage})
+		w.store.nameless.Store(false)
+		ana.private(1, "ana", "psst")
+		ana.wantTexts("psst")
+	})
+}
+
+// A welcome says what of a source is taken, and from then on nothing of it is taken from
+// older connections: so a client knows which of its lines it can still discard.
+func TestTaken(t *testing.T) {
+	bubble(t, nil, func(w *world) {
+		ana := w.join("general", "ana")
+		ana.private(1, "nobody", "psst") // acks stop before it
+		ana.send(2, "stored")
+		await[*wire.Refused](ana)
+		w.store.close()
+		ana.send(3, "on its way to the disk")
+		pass(time.Second)
+		fresh := w.join("general", "ana", func(h *wire.Hello) { h.Device = "another" })
+		if acks, taken := fmt.Sprint(fresh.welcome.Acks), fmt.Sprint(fresh.welcome.Taken); acks != "[{s-ana 0}]" || taken != "[{s-ana 3}]" {
+			t.Errorf("acks %s, taken %s", acks, taken)
+		}
+		w.store.open()
+		ana.send(4, "late")
+		fresh.wantTexts("stored", "on its way to the disk")
+	})
+}
+
 func TestPrivateToNobody(t *testing.T) {
 	bubble(t, &server.Options{NameTTL: time.Hour}, func(w *world) {
 		ana := w.join("general", "ana")
@@ -133,10 +181,7 @@ func TestPrivateToNobody(t *testing.T) {
 			refused(5, "unknown_user"), refused(6, "blank"),
 		}
 		want(ana, refusals...)
-		texts := ana.texts()
-		if len(texts) != 7 || texts[6] != "note to self" {
-			t.Errorf("ana has %q", texts)
-		}
+		ana.wantTexts("blank", "note to self") // whom she could not reach is not in the log for anyone
 		w.join("general", "bob")
 		ana.private(5, "bob", "psst") // again: told again, whatever bob's name is worth now
 		want(ana, append(refusals, refusals[4])...)

@@ -107,6 +107,9 @@ func (l *lounge) greet(g *guest, bases []wire.Base) (acks []wire.Ack) {
 // send is what must become of a line.
 func (l *lounge) send(g *guest, f *wire.Send, bad string) {
 	s := g.named[f.Source]
+	if s.owner != g {
+		return // another connection named it since
+	}
 	if f.N > s.mark+1 {
 		g.retries = append(g.retries, wire.Retry{Source: s.name, N: s.mark + 1})
 		return

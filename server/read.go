@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"holdfast/server/history"
 	"holdfast/session/wire"
 )
 
@@ -91,71 +93,83 @@ func (s *Server) readLines(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	s.inRoom(w, req, func(r *room) (any, error) {
-		answer := linesAnswer{Lines: []lineRead{}}
-		for len(answer.Lines) == 0 && !answer.End {
-			entries, more, err := r.log.Before(before, int(limit))
-			if err != nil {
-				return nil, err
+		answer, known, size := linesAnswer{Lines: []lineRead{}}, r.size() > 0, 0
+		end, err := r.back(req.Context().Done(), before, int(limit), func(e history.Entry) bool {
+			known = true
+			if e.Kind != "" && e.Kind != wire.KindAction {
+				return true
 			}
-			if len(entries) == 0 && before == 0 && r.size() == 0 {
-				return nil, nil
-			}
-			for _, e := range entries {
-				if e.Kind == "" || e.Kind == wire.KindAction {
-					answer.Lines = append(answer.Lines, lineRead{e.Seq, e.At, e.User, e.Kind, e.Text})
-				}
-			}
-			if answer.End = !more; more {
-				before = entries[0].Seq
-			}
+			answer.Lines = append(answer.Lines, lineRead{e.Seq, e.At, e.User, e.Kind, e.Text})
+			size += len(e.Text)
+			return len(answer.Lines) < int(limit) && size < maxAnswer
+		})
+		slices.Reverse(answer.Lines)
+		if answer.End = end; err != nil || !known {
+			return nil, err
 		}
 		return answer, nil
 	})
 }
 
-// inRoom answers a request about a room, which stays open for it. An answer of nil
-// means that there is no such room.
-func (s *Server) inRoom(w http.ResponseWriter, req *http.Request, answer func(*room) (any, error)) {
+const (
+	maxAnswer  = 256 << 10        // bytes of text, from which on an answer has no more lines
+	answerTime = 10 * time.Second // for who asked to read it
+)
+
+// inRoom answers a request about a room. An answer of nil means that there is no such
+// room. The answer is written when nothing is held any more: who asked may be slow.
+func (s *Server) inRoom(w http.ResponseWriter, req *http.Request, ask func(*room) (any, error)) {
 	name, err := wire.Name(req.PathValue("room"))
 	if err != nil {
 		http.Error(w, "room: "+err.Error(), http.StatusBadRequest)
 		return
 	}
-	if !s.enter() {
-		s.refuseDraining(w)
-		return
-	}
-	defer s.wg.Done()
-	r, err := s.hub.hold(name)
-	if errors.Is(err, errDraining) {
-		s.refuseDraining(w)
-		return
-	}
-	var a any
-	if err == nil {
-		defer s.hub.release(name)
-		a, err = answer(r)
-	}
+	answer, err := s.askRoom(name, ask)
 	switch {
+	case errors.Is(err, errDraining):
+		s.refuseDraining(w)
+	case errors.Is(err, errAskerGone):
 	case err != nil:
 		s.log.Error("can't serve", "doing", "read room", "err", err)
 		http.Error(w, wire.Internal.Text, http.StatusInternalServerError)
-	case a == nil:
+	case answer == nil:
 		http.Error(w, fmt.Sprintf("there is no room %s: nothing was ever said in it", name), http.StatusNotFound)
 	default:
-		reply(w, a)
+		reply(w, answer)
 	}
 }
 
+// askRoom opens a room for a question.
+func (s *Server) askRoom(name string, ask func(*room) (any, error)) (answer any, err error) {
+	if !s.enter() {
+		return nil, errDraining
+	}
+	defer s.wg.Done()
+	r, err := s.hub.hold(name)
+	if err != nil {
+		return nil, err
+	}
+	defer s.hub.release(name)
+	return ask(r)
+}
+
 func reply(w http.ResponseWriter, answer any) {
+	// Not every ResponseWriter has deadlines; the one of net/http, which waits, does.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(answer) // who asked may have gone
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(answer) // who asked may have gone
 }
 
 // number reads a number of the query's.
 func number(req *http.Request, name string, least, most, unsaid uint64) (uint64, error) {
-	text := req.URL.Query().Get(name)
+	query, err := url.ParseQuery(req.URL.RawQuery)
+	if err != nil {
+		return 0, fmt.Errorf("query: %w", err)
+	}
+	text := query.Get(name)
 	if text == "" {
 		return unsaid, nil
 	}

@@ -1,15 +1,20 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"holdfast/server"
+	"holdfast/server/history"
 	"holdfast/session/wire"
 )
 
@@ -44,6 +49,7 @@ func TestReadWithoutJoining(t *testing.T) {
 		w.wantAnswer("/rooms", 200, `{"rooms":[]}`)
 		w.wantAnswer("/rooms/general", 404, "there is no room general: nothing was ever said in it")
 		w.wantAnswer("/rooms/general/lines", 404, "there is no room general: nothing was ever said in it")
+		w.wantAnswer("/rooms/general/lines?before=5", 404, "there is no room general: nothing was ever said in it")
 		ana, bob := w.join("general", "ana"), w.join("general", "bob")
 		w.join("attic", "cem")
 		w.wantAnswer("/rooms/attic/lines", 200, `{"lines":[],"end":true}`)
@@ -71,6 +77,9 @@ func TestReadWithoutJoining(t *testing.T) {
 				t.Errorf("%s: %d %s", query, status, body)
 			}
 		}
+		if status, body := w.get("/rooms/general/lines?limit=%zz"); status != 400 || !strings.HasPrefix(body, "query: ") {
+			t.Errorf("bad query: %d %s", status, body)
+		}
 		if status, body := w.get("/rooms/a%20b"); status != 400 || !strings.HasPrefix(body, "room: ") {
 			t.Errorf("bad name: %d %s", status, body)
 		}
@@ -94,4 +103,53 @@ func TestHiddenRooms(t *testing.T) {
 		w.wantAnswer("/rooms", 403, "this server does not list its rooms: ask for one by name")
 		w.wantAnswer("/rooms/attic", 200, `{"room":"attic","members":[{"name":"ana"}]}`)
 	})
+}
+
+// Who asks and does not read the answer holds nothing: the server can stop at once.
+func TestAnswerIsNotRead(t *testing.T) {
+	store := history.Memory()
+	defer store.Close()
+	told := make(chan struct{}, 1000)
+	log, err := store.Open("general", func(lines []history.Entry) {
+		for range lines {
+			told <- struct{}{}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		if err := log.Append(history.Line{User: "ana", Source: "s", N: uint64(i + 1), Text: strings.Repeat("<", wire.MaxText)}); err != nil {
+			t.Fatal(err)
+		}
+		<-told
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	srv := server.New(&server.Options{Store: store})
+	web := httptest.NewServer(srv)
+	defer web.CloseClientConnections()
+	for range 4 {
+		c, err := net.Dial("tcp", web.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		request := "GET /rooms/general/lines HTTP/1.1\r\nHost: x\r\n\r\n"
+		if _, err := io.WriteString(c, strings.Repeat(request, 100)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Read(make([]byte, 1)); err != nil { // it answers; more than the network can hold
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	for srv.OpenRooms() > 0 && ctx.Err() == nil {
+		runtime.Gosched()
+	}
+	if err := srv.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
 }

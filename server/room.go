@@ -147,15 +147,16 @@ func (s *source) acked() uint64 {
 func (r *room) take(p *peer, s *source, f *wire.Send) (answer wire.Frame, taken bool, err error) {
 	l := history.Line{User: p.user, Source: f.Source, N: f.N, Kind: f.Kind, Text: f.Text, At: time.Now()}
 	code := verdict(f)
+	var unsure error // whether it has an addressee
 	if code == "" && f.Kind == wire.KindPrivate {
-		if code, err = p.address(&l, f.To); err != nil {
-			return nil, false, err
-		}
+		code, unsure = p.address(&l, f.To)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if p.gone || r.draining {
-		return nil, false, nil // not stored, not acknowledged: it will be sent again elsewhere
+	// Not stored and not acknowledged, it will be sent again elsewhere. What a later
+	// hello named is that connection's, which was told how much of it is taken.
+	if p.gone || r.draining || s.peer != p {
+		return nil, false, nil
 	}
 	if f.N > s.mark+1 {
 		if s.wait.N == s.mark+1 { // it follows one that has to wait, and must not cut that short
@@ -177,6 +178,9 @@ func (r *room) take(p *peer, s *source, f *wire.Send) (answer wire.Frame, taken 
 	}
 	if s.mark-s.durable >= uint64(r.srv.opts.InFlight) {
 		return s.later(f, 100, wire.RetryRate), true, nil
+	}
+	if unsure != nil {
+		return s.later(f, 1000, wire.RetryStorage), true, unsure
 	}
 	if code != "" {
 		l.Kind, l.Text = wire.KindVoid, code

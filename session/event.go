@@ -40,9 +40,11 @@ type Receipt struct {
 
 // RefusedError is a line that the server will never take. The line is kept aside.
 type RefusedError struct {
-	Code    string // one of wire's Refused constants, "too_big", or "discarded"
+	Code    string // one of wire's Refused constants, CodeTooBig or CodeDiscarded
 	Message string // from the server: clean it
 	Text    string // the line
+	Kind    string // as in Message
+	To      string // as in Message
 }
 
 func (e *RefusedError) Error() string { return "line refused: " + e.Message }

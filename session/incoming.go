@@ -90,7 +90,7 @@ func (s *Session) noteBase(source string, n uint64) { s.bases[source] = max(s.ba
 // refused sets a line aside.
 func (s *Session) refused(id ID, why RefusedError) {
 	for _, line := range s.out.refuse(id) {
-		why.Text = line.Text
+		why.Text, why.Kind, why.To = line.Text, line.Kind, line.To
 		s.noteBase(id.Source, id.N)
 		s.keeper.noteRefused(line, why)
 		s.opts.Logger.Warn("line refused", "n", id.N, "code", why.Code)

@@ -85,6 +85,9 @@ func (k *keeper) fits(texts []string, count, bytes int) bool {
 	return count+len(texts) <= k.max.lines && bytes <= k.max.bytes
 }
 
+// flush returns when all that was noted is written down, or can't be.
+func (k *keeper) flush() { _, _ = k.add("", "", nil) }
+
 // note changes what is to be written down.
 func (k *keeper) note(change func()) {
 	k.mu.Lock()
@@ -234,7 +237,7 @@ func writeNotes(tx *bbolt.Tx, acked []Line, aside []refusal, at point) error {
 	}
 	for _, r := range aside {
 		v, err := json.Marshal(record{
-			Source: r.ID.Source, N: r.ID.N, Kind: r.Kind, To: r.To, Text: r.Line.Text, At: r.At, Code: r.Code, Reason: r.Message,
+			Source: r.ID.Source, N: r.ID.N, Kind: r.Line.Kind, To: r.Line.To, Text: r.Line.Text, At: r.At, Code: r.Code, Reason: r.Message,
 		})
 		if err != nil {
 			return err

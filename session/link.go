@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -161,12 +162,25 @@ func (l *link) welcomed(w *wire.Welcome) error {
 	if err := l.reached(next); err != nil {
 		return err
 	}
-	s.out.connected(max(w.Limits.InFlight, 1))
+	s.out.connected(max(w.Limits.InFlight, 1), l.taken(w))
 	if n, oldest := s.out.stale(); n > 0 {
 		s.feed.push(item{Event: Stale{n, oldest}}, nil)
 	}
 	s.asks.connected()
 	return nil
+}
+
+// taken is what the server says to have of each source that hello named: what it
+// acknowledges, or more.
+func (l *link) taken(w *wire.Welcome) map[string]uint64 {
+	taken := map[string]uint64{}
+	for source := range l.named {
+		taken[source] = 0
+	}
+	for _, a := range slices.Concat(w.Acks, w.Taken) {
+		taken[a.Source] = max(taken[a.Source], a.N)
+	}
+	return taken
 }
 
 // millis is a time that a server named.

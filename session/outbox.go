@@ -31,6 +31,10 @@ type outbox struct {
 	hold     time.Time // nothing goes out before
 	progress time.Time // when the oldest line on its way was sent, or an ack came
 	handed   uint64    // the key of the last line that was ever sent, or may have been
+	sentHere uint64    // the key of the last line that this connection has sent
+
+	// taken is what the server had taken of each source when this connection began.
+	taken map[string]uint64
 
 	staleAfter time.Duration
 	asking     bool   // the user is asked about stale lines; nothing goes out
@@ -95,10 +99,11 @@ func (o *outbox) all() []Line {
 }
 
 // connected begins a new connection: nothing is on its way. A window of zero ends it.
-func (o *outbox) connected(window int) {
+func (o *outbox) connected(window int, taken map[string]uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.sent, o.window, o.hold = 0, window, time.Time{}
+	o.sentHere, o.taken = 0, taken
 	o.weigh(time.Now())
 	nudge(o.changed)
 }
@@ -121,7 +126,7 @@ func (o *outbox) next(now time.Time) (l Line, wait time.Duration, ok bool) {
 	}
 	l = o.lines[o.sent]
 	o.sent++
-	o.handed = max(o.handed, l.key)
+	o.handed, o.sentHere = max(o.handed, l.key), max(o.sentHere, l.key)
 	return l, 0, true
 }
 
@@ -181,6 +186,9 @@ func (o *outbox) drop(gone func(Line) bool) (removed []Line) {
 	o.lines = kept
 	for _, l := range removed {
 		o.bytes -= len(l.Text)
+	}
+	if o.asking { // perhaps not any more
+		o.weigh(time.Now())
 	}
 	o.progress = time.Now()
 	close(o.freed)

@@ -23,6 +23,9 @@ type outboxModel struct {
 
 	handed map[session.ID]bool // the server may have had them: sent once, or left by an earlier process
 
+	sentHere map[session.ID]bool // on this connection
+	taken    map[string]uint64   // what the server had when it began, by source
+
 	sent   int // of lines, on their way
 	window int
 	hold   time.Time // nothing goes out before
@@ -61,14 +64,17 @@ func (m *outboxModel) highest(source string) (n uint64) {
 	return n
 }
 
-func (m *outboxModel) connected(window int) { m.sent, m.window, m.hold = 0, window, time.Time{} }
+func (m *outboxModel) connected(window int, taken map[string]uint64) {
+	m.sent, m.window, m.hold = 0, window, time.Time{}
+	m.sentHere, m.taken = map[session.ID]bool{}, taken
+}
 
 // release returns the lines that go out now: the first source's, in order, within the
 // window.
 func (m *outboxModel) release(now time.Time) []session.Line {
 	from := m.sent
 	for !now.Before(m.hold) && m.sent < min(len(m.lines), m.window) && m.lines[m.sent].ID.Source == m.lines[0].ID.Source {
-		m.handed[m.lines[m.sent].ID] = true
+		m.handed[m.lines[m.sent].ID], m.sentHere[m.lines[m.sent].ID] = true, true
 		m.sent++
 	}
 	return m.lines[from:m.sent]

@@ -178,11 +178,19 @@ func (m *desk) connect(rt *rapid.T) {
 	for _, b := range m.p.hello.Sources {
 		acks = append(acks, wire.Ack{Source: b.Source, N: uint64(rapid.IntRange(0, int(m.highest(b.Source))).Draw(rt, "acked"))})
 	}
-	m.p.welcome(func(w *wire.Welcome) { w.Limits.InFlight, w.Acks = window, acks })
+	var more []wire.Ack
+	taken := map[string]uint64{}
+	for _, a := range acks {
+		taken[a.Source] = a.N
+		if n := uint64(rapid.IntRange(0, int(m.highest(a.Source))).Draw(rt, "taken")); n > a.N {
+			more, taken[a.Source] = append(more, wire.Ack{Source: a.Source, N: n}), n
+		}
+	}
+	m.p.welcome(func(w *wire.Welcome) { w.Limits.InFlight, w.Acks, w.Taken = window, acks, more })
 	for _, a := range acks {
 		m.acked(a.Source, a.N)
 	}
-	m.connected(window)
+	m.connected(window, taken)
 }
 
 // checkHello wants each source that has lines named, in order, and no line covered.
@@ -261,12 +269,13 @@ func (m *desk) discard(rt *rapid.T) {
 	synctest.Wait()
 	named := map[session.ID]bool{}
 	var may []session.ID
-	for i, l := range m.lines {
+	for _, l := range m.lines {
 		if !rapid.Bool().Draw(rt, "discard") {
 			continue
 		}
 		named[l.ID] = true
-		if m.p != nil && i >= m.sent || m.p == nil && !m.handed[l.ID] {
+		taken, told := m.taken[l.ID.Source]
+		if !m.handed[l.ID] || m.p != nil && told && l.ID.N > taken && !m.sentHere[l.ID] {
 			may = append(may, l.ID)
 		}
 	}
@@ -274,7 +283,8 @@ func (m *desk) discard(rt *rapid.T) {
 		rt.Fatalf("discarded %d lines, want %d", got, len(may))
 	}
 	for _, l := range m.remove(func(id session.ID) bool { return slices.Contains(may, id) }) {
-		m.receipts = append(m.receipts, receipt{l.ID, "discarded"})
+		m.receipts = append(m.receipts, receipt{l.ID, session.CodeDiscarded})
+		m.gone[l.ID] = time.Time{} // it is off the disk before it is reported
 	}
 }
 

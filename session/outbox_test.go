@@ -149,7 +149,7 @@ func testOutbox(t *testing.T, r *rand.Rand, reached map[string]int) {
 		case 10:
 			m.win, m.hold, m.sent = r.IntN(5), time.Time{}, map[ID]bool{}
 			step = fmt.Sprint("connected ", m.win)
-			o.connected(m.win)
+			o.connected(m.win, nil)
 		case 11:
 			time.Sleep(time.Second)
 			step = "sleep"

@@ -112,13 +112,13 @@ func (s *Session) serve(ctx context.Context, conn *transport.Conn) error {
 		<-left
 	}
 	tooBig, found := s.out.largestSent()
-	s.out.connected(0)
+	s.out.connected(0, nil)
 	s.mu.Lock()
 	s.status.Heard = conn.Heard()
 	s.mu.Unlock()
 	if e, ok := errors.AsType[*transport.CloseError](err); ok && e.Code == transport.CloseTooBig {
 		if found { // set aside, or it would close every connection from now on
-			s.refused(tooBig.ID, RefusedError{Code: "too_big", Message: "the server closes the connection at a line of this size"})
+			s.refused(tooBig.ID, RefusedError{Code: CodeTooBig, Message: "the server closes the connection at a line of this size"})
 		}
 		return nil
 	}

@@ -49,38 +49,54 @@ func (o *outbox) release() {
 	nudge(o.changed)
 }
 
-// discard removes and returns those of the lines that the server can't have: the
-// connection has told what it has, and has not been sent them since; or there is none,
-// and they were never sent.
+// discard removes and returns those of the lines that the server can't have: they were
+// never sent; or this connection has not sent them, and began with the server saying
+// that it has not taken them, from which moment on it takes nothing of older ones.
 func (o *outbox) discard(ids map[ID]bool) (dropped []Line) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	certain := map[ID]bool{}
-	for i, l := range o.lines {
-		certain[l.ID] = ids[l.ID] && i >= o.sent && (o.window > 0 || l.key > o.handed)
-	}
-	dropped = o.drop(func(l Line) bool { return certain[l.ID] })
-	o.weigh(time.Now())
-	return dropped
+	return o.drop(func(l Line) bool {
+		if !ids[l.ID] {
+			return false
+		}
+		taken, named := o.taken[l.ID.Source]
+		return l.key > o.handed || named && l.ID.N > taken && l.key > o.sentHere
+	})
 }
 
 // Release lets stale lines go, and all that wait behind them: see Options.StaleAfter.
 func (s *Session) Release() { s.out.release() }
 
 // Discard drops unsent lines for good and returns how many. Each gets a Receipt with
-// the code "discarded". Of lines that the server may have it drops none: those on
-// their way, and without a connection those that were ever sent or that an earlier
-// process left.
+// the code "discarded". Of lines that the server may have it drops none: those that
+// this connection has sent, and without a connection those that were ever sent or that
+// an earlier process left. It waits for the disk; if that is full or fails, another
+// process may find the lines and send them.
 func (s *Session) Discard(ids ...ID) int {
 	named := map[ID]bool{}
 	for _, id := range ids {
 		named[id] = true
 	}
+	select {
+	case <-s.ended:
+		return 0
+	default:
+	}
 	lines := s.out.discard(named)
+	if len(lines) == 0 {
+		return 0
+	}
 	s.keeper.noteAcked(lines)
+	s.keeper.flush()
 	for _, l := range lines {
-		why := &RefusedError{Code: "discarded", Message: "discarded before it was sent", Text: l.Text}
+		why := &RefusedError{Code: CodeDiscarded, Message: "discarded before it was sent", Text: l.Text, Kind: l.Kind, To: l.To}
 		s.feed.push(item{Event: Receipt{ID: l.ID, Err: why}}, nil)
 	}
 	return len(lines)
 }
+
+// The codes of a RefusedError that no server gives.
+const (
+	CodeDiscarded = "discarded" // by Discard
+	CodeTooBig    = "too_big"   // the server ends each connection at a line of its size
+)

@@ -2,6 +2,8 @@ package session_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -154,5 +156,73 @@ func TestDiscardInTheMiddle(t *testing.T) {
 		send(t, s, "6")
 		equal(t, "the room's", texts(t, tape, 1), []string{"6"})
 		drain(t, s)
+	})
+}
+
+// Acks in a welcome stop before a refusal that the client has not heard of. What is
+// stored behind it is in the outbox still, and can't be discarded.
+func TestDiscardOfWhatIsStored(t *testing.T) {
+	bubble(t, func(t *testing.T, n *netsim.Net) {
+		serve(t, n, nil)
+		bob := follow(openAs(t, n, "bob", nil))
+		awaitState(t, bob, session.Online)
+		s := open(t, n, func(o *session.Options) { o.StaleAfter = time.Hour })
+		tape := follow(s)
+		awaitState(t, tape, session.Online)
+		pass(time.Second)
+		for _, k := range n.Links() {
+			if k.From() == "ana" {
+				k.Stall(false, true) // ana hears nothing any more
+			}
+		}
+		_, err := s.SendTo("nobody", "psst")
+		must(t, err)
+		id := send(t, s, "public words")
+		pass(2 * time.Second)
+		n.Partition("ana", true)
+		pass(2 * time.Hour)
+		never := send(t, s, "second thoughts")
+		n.Partition("ana", false)
+		await[session.Stale](t, tape)
+		equal(t, "bob's", texts(t, bob, 1), []string{"public words"})
+		if got := s.Discard(id, never); got != 1 {
+			t.Errorf("discarded %d", got)
+		}
+		s.Release()
+		drain(t, s)
+		none[session.Message](t, bob)
+	})
+}
+
+// When all that the user was asked about has gone by itself, the rest goes out.
+func TestStaleGoesByItself(t *testing.T) {
+	bubble(t, func(t *testing.T, n *netsim.Net) {
+		s, _, _, p := hoarder(t, n)
+		p.send(&wire.Ack{Source: s.Unsent()[0].ID.Source, N: 2}) // they were on their way to the server's disk
+		p.takesTexts("new 1")
+	})
+}
+
+// A discarded line is off the disk when it is reported, and a closed session has no say.
+func TestDiscardIsDurable(t *testing.T) {
+	bubble(t, func(t *testing.T, n *netsim.Net) {
+		dir, copied := t.TempDir(), t.TempDir()
+		s := open(t, n, in(dir))
+		id := send(t, s, "oops", "kept")
+		if s.Discard(id) != 1 {
+			t.Fatal("not discarded")
+		}
+		must(t, os.CopyFS(filepath.Join(copied, "state"), os.DirFS(dir))) // as kill -9 leaves it
+		if err := s.Close(); !errors.Is(err, session.ErrUnsent) {
+			t.Fatal(err)
+		}
+		if got := s.Discard(session.ID{Source: id.Source, N: id.N + 1}); got != 0 {
+			t.Errorf("a closed session discarded %d", got)
+		}
+		for _, dir := range []string{filepath.Join(copied, "state"), dir} {
+			if left := open(t, n, in(dir)).Unsent(); len(left) != 1 || left[0].Text != "kept" {
+				t.Errorf("%s has %v", dir, left)
+			}
+		}
 	})
 }

@@ -67,6 +67,7 @@ func (f *Welcome) fields() []field {
 		{"missed", &f.Missed, false},
 		{"lost", &f.Lost, false},
 		{"acks", &f.Acks, false},
+		{"taken", &f.Taken, true},
 		{"heartbeat_ms", &f.HeartbeatMS, false},
 		{"timeout_ms", &f.TimeoutMS, false},
 		{"limits", &f.Limits, false},

@@ -63,6 +63,7 @@ type Welcome struct {
 	Missed      int64
 	Lost        int64 // -1 unknown
 	Acks        []Ack
+	Taken       []Ack // where it is more than what is acknowledged
 	HeartbeatMS int64
 	TimeoutMS   int64
 	Limits      Limits

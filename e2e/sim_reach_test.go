@@ -38,7 +38,7 @@ var wanted = []string{
 	"server: line put off gap",
 	"server: line put off rate",
 	"server: line put off storage",
-	"server: mark raised: acknowledged lines are missing here",
+	"server: mark raised: lines were lost here, or given up by their client",
 	"server: not resumed diverged",
 	"server: not resumed expired",
 	"server: not resumed fresh",

@@ -29,7 +29,8 @@ func TestPrivate(t *testing.T) {
 		ana.send(1, "hello")
 		ana.private(2, "BOB", "psst")
 		ana.send(3, "well then")
-		want(ana, &wire.Ack{Source: "s-ana", N: 3})
+		for await[*wire.Ack](ana).N < 3 {
+		}
 		all := []string{"hello", "psst", "well then"}
 		open := []string{"hello", "well then"}
 		for _, c := range []*client{ana, bob, phone} {
@@ -117,6 +118,7 @@ func TestPrivateIsForNames(t *testing.T) {
 		ben := w.join("general", "ben", func(h *wire.Hello) { h.Key = keyOf("bob") })
 		bob := w.join("general", "bob")
 		ana.private(1, "bob", "psst")
+		bob.wantTexts("psst")
 		bob.private(1, "ana", "what?")
 		ben.private(1, "ana", "hey")
 		ben.wantTexts("hey")

@@ -47,7 +47,7 @@ func newBench(t *testing.T) *bench {
 		}
 	}
 	b.words["FLAKY"] = flaky(t)
-	configured(t, "[profile work]\ntoken-file = "+b.words["WRONG"]+"\n")
+	configured(t, "[profile work]\nserver = "+url+"\ntoken-file = "+b.words["WRONG"]+"\n")
 	if code, errs := b.run(t, "send --room general --as ana --server URL --ca-file CA --token-file TOKEN one"); code != 0 {
 		t.Fatal(errs)
 	}

@@ -252,7 +252,8 @@ own, in profiles/work of the state directory, unless --state names another place
 An access token, for servers behind a gate, is in a file that --token-file names,
 in HOLDFAST_TOKEN, or here as "token = ...". Nobody else may be able to read the
 file. It is sent as "Authorization: Bearer ...", and only over TLS or to this
-machine.
+machine. One from the file is only for the server that the file names for it: not
+for one of --server, HOLDFAST_SERVER or a profile that has no token itself.
 
 Variables that are empty count as unset. A name that is no flag, or a bad value in
 the file, is an error, whichever command runs.

@@ -97,19 +97,53 @@ func fillToken(c *cli.Context, layers []layer) error {
 	if file == nil || c.IsSet(tokenFlags[1]) {
 		return nil
 	}
-	for _, from := range layers {
+	for i, from := range layers {
 		a, hasToken := from(tokenFlags[0])
-		_, hasFile := from(tokenFlags[1])
+		b, hasFile := from(tokenFlags[1])
 		switch {
 		case hasToken && hasFile:
 			return a.wrong("there is a token-file too; leave one out")
 		case hasToken:
+			if err := tokenFits(c, layers, i, a); err != nil {
+				return err
+			}
 			return fill(c, token, []layer{from})
 		case hasFile:
+			if err := tokenFits(c, layers, i, b); err != nil {
+				return err
+			}
 			return fill(c, file, []layer{from})
 		}
 	}
 	return nil
+}
+
+// tokenFits returns an error if the token of layer i is not for the server in use. It
+// is for the one that its own layer sees: a file's token must not go to whatever the
+// command line, a variable or a profile names instead. Command line and variables count
+// as one layer: whoever sets a variable says it of this call.
+func tokenFits(c *cli.Context, layers []layer, i int, token setting) error {
+	if i == 0 {
+		return nil
+	}
+	used := c.String("server")
+	if !c.IsSet("server") {
+		used = firstText("server", layers, used)
+	}
+	if own := firstText("server", layers[i:], defaultServer); used != own {
+		return token.wrong("this token is for %s, not for %s; name one for that with --token-file FILE, or none with --token-file=", own, used)
+	}
+	return nil
+}
+
+// firstText is the text of a flag in the first layer that has it.
+func firstText(flag string, layers []layer, otherwise string) string {
+	for _, from := range layers {
+		if s, ok := from(flag); ok {
+			return s.text
+		}
+	}
+	return otherwise
 }
 
 // fromVariables is the environment. An empty variable counts as unset.

@@ -193,3 +193,47 @@ func TestToken(t *testing.T) {
 		t.Errorf("a readable token: code %d, %q", code, errs)
 	}
 }
+
+// TestTokenOfOther: a token of the file goes to nobody but the server it stands with.
+func TestTokenOfOther(t *testing.T) {
+	home(t)
+	dir := t.TempDir()
+	good := filepath.Join(dir, "good")
+	if err := os.WriteFile(good, []byte("s3cret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const file = "server = wss://base\ntoken = s3cret\n[profile other]\nserver = wss://other\n[profile same]\nserver = wss://base\n[profile own]\nserver = wss://own\ntoken-file = GOOD\n[profile bare]\ntoken = s3cret\n"
+	configured(t, strings.ReplaceAll(file, "GOOD", good))
+	for _, c := range []struct{ token, server, args, want string }{
+		{args: "who"},
+		{args: "who -p same"},
+		{args: "who -p own"},
+		{args: "who -p bare"},
+		{args: "who --server wss://base"},
+		{args: "who --server wss://else --token-file " + good},
+		{args: "who --server wss://else --token-file=", want: "none"},
+		{args: "who -p other", token: "s3cret"},
+		{args: "who --server wss://else", token: "s3cret"},
+		{args: "who -p own", server: "wss://own"},
+		{args: "who --server wss://else", want: ":2: token = ...: this token is for wss://base, not for wss://else; name one for that"},
+		{args: "who", server: "wss://else", want: "for wss://base, not for wss://else"},
+		{args: "who -p other", want: ":2: token = ...: this token is for wss://base, not for wss://other"},
+		{args: "who -p own --server wss://base", want: ": this token is for wss://own, not for wss://base"},
+		{args: "who -p bare --server wss://else", want: "for wss://base, not for wss://else"},
+	} {
+		t.Setenv("HOLDFAST_TOKEN", c.token)
+		t.Setenv("HOLDFAST_SERVER", c.server)
+		shown := ""
+		code, errs := parsed(t, func(cc *cli.Context) {
+			if a, err := newAccess(cc); err == nil {
+				shown = a.header.Get("Authorization")
+			}
+		}, strings.Fields(c.args)...)
+		switch {
+		case c.want == "none" && (code != exitOK || shown != ""), c.want == "" && (code != exitOK || shown != "Bearer s3cret"):
+			t.Errorf("%+v: code %d, %q shown; %s", c, code, shown, errs)
+		case c.want != "" && c.want != "none" && (code != exitUsage || shown != "" || !strings.Contains(errs, c.want) || strings.Contains(errs, "s3cret")):
+			t.Errorf("%+v: code %d, %q shown; %s", c, code, shown, errs)
+		}
+	}
+}

@@ -224,7 +224,7 @@ func checkEntries(file *config.File) error {
 			if slices.Contains(notInFile, e.Key) {
 				return usage("%w", e.Errorf("not in the file: use --%s or %s", e.Key, variable(e.Key)))
 			}
-			return usage("%w", e.Errorf("there is no flag --%s%s", e.Key, meant("", e.Key, known)))
+			return usage("%w", e.BareErrorf("there is no flag --%s%s", e.Key, meant("", e.Key, known)))
 		}
 		set := flag.NewFlagSet("", flag.ContinueOnError)
 		if err := f.Apply(set); err != nil {

@@ -70,7 +70,7 @@ func TestPrecedence(t *testing.T) {
 func TestConfigMistakes(t *testing.T) {
 	home(t)
 	for text, want := range map[string]string{
-		"as = ana\nsevrer = ws://x:1":    ":2: sevrer = ws://x:1: there is no flag --sevrer (did you mean server?)",
+		"as = ana\nsevrer = ws://x:1":    ":2: sevrer = ...: there is no flag --sevrer (did you mean server?)",
 		"retry-for = 7":                  ":1: retry-for = 7: want a number with a unit, like 30s",
 		"[profile a]\nhistory = some":    ":2: history = some: want a number, all or none",
 		"json = maybe":                   ":1: json = maybe: want true or false",
@@ -81,6 +81,8 @@ func TestConfigMistakes(t *testing.T) {
 		"profile = x":                    ":1: profile = x: not in the file",
 		"token = a b":                    "the access token: want one word",
 		"token = s3cret\ntoken-file = x": ":1: token = ...: there is a token-file too",
+		"Token = s3cret":                 ":1: Token = ...: there is no flag --Token (did you mean token?)",
+		"token: s3cret":                  ":1: token ...: want FLAG = VALUE",
 		"nonsense":                       ":1: nonsense: want FLAG = VALUE",
 		"help = true":                    "there is no flag --help",
 	} {

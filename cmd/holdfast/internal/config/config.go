@@ -23,6 +23,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -50,6 +51,31 @@ func (e Entry) Errorf(format string, args ...any) error {
 		value = "..."
 	}
 	return fmt.Errorf("%s:%d: %s = %s: %w", e.Path, e.Line, e.Key, value, fmt.Errorf(format, args...))
+}
+
+// BareErrorf is Errorf without the value, for a key that nobody has checked yet: it may
+// have been meant to be Secret.
+func (e Entry) BareErrorf(format string, args ...any) error {
+	e.Value = "..."
+	return e.Errorf(format, args...)
+}
+
+// notInWord reports whether r ends a word of a key.
+func notInWord(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '_'
+}
+
+// firstWord is as much of a malformed line as may be shown: what follows, with whatever
+// stands between, can be a secret.
+func firstWord(line string) string {
+	end := strings.IndexFunc(line, notInWord)
+	switch {
+	case end < 0:
+		return line
+	case end == 0:
+		return "..."
+	}
+	return line[:end] + " ..."
 }
 
 // Secret is the one key whose value must not be seen: a file that has it may be read
@@ -134,7 +160,7 @@ func parse(path string, text []byte) (*File, error) {
 		if line[0] == '[' {
 			m := section.FindStringSubmatch(line)
 			if m == nil {
-				return nil, fmt.Errorf("%s:%d: %s: want [profile NAME], NAME of letters, digits, - and _", path, n, line)
+				return nil, fmt.Errorf("%s:%d: %s: want [profile NAME], NAME of letters, digits, - and _", path, n, "["+firstWord(line[1:]))
 			}
 			profile, first = m[1], map[string]int{}
 			if _, twice := f.profiles[profile]; twice {
@@ -146,12 +172,12 @@ func parse(path string, text []byte) (*File, error) {
 		key, value, ok := strings.Cut(line, "=")
 		e := Entry{strings.TrimSpace(key), strings.TrimSpace(value), path, n}
 		switch {
-		case !ok:
-			return nil, fmt.Errorf("%s:%d: %s: want FLAG = VALUE, [profile NAME], or # for a comment", path, n, line)
+		case !ok, strings.ContainsFunc(e.Key, notInWord):
+			return nil, fmt.Errorf("%s:%d: %s: want FLAG = VALUE, [profile NAME], or # for a comment", path, n, firstWord(line))
 		case e.Key == "" || e.Value == "":
-			return nil, fmt.Errorf("%s:%d: %s: want FLAG = VALUE; leave out what has none", path, n, line)
+			return nil, fmt.Errorf("%s:%d: %s: want FLAG = VALUE; leave out what has none", path, n, firstWord(line))
 		case first[e.Key] > 0:
-			return nil, e.Errorf("line %d says it already", first[e.Key])
+			return nil, e.BareErrorf("line %d says it already", first[e.Key])
 		}
 		first[e.Key] = n
 		if profile == "" {

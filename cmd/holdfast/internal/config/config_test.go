@@ -42,18 +42,26 @@ func TestParse(t *testing.T) {
 func TestMalformed(t *testing.T) {
 	for text, want := range map[string]string{
 		"a = 1\nb":                           "c:2: b: want FLAG = VALUE",
-		"a =":                                "c:1: a =: want FLAG = VALUE; leave out",
-		"= 1":                                "c:1: = 1: want FLAG = VALUE; leave out",
-		"a = 1\n\na = 2":                     "c:3: a = 2: line 1 says it already",
-		"[work]":                             "c:1: [work]: want [profile NAME]",
+		"a =":                                "c:1: a ...: want FLAG = VALUE; leave out",
+		"= 1":                                "c:1: ...: want FLAG = VALUE; leave out",
+		"a = 1\n\na = 2":                     "c:3: a = ...: line 1 says it already",
+		"[work]":                             "c:1: [work ...: want [profile NAME]",
 		"[profile two words]":                "want [profile NAME]",
 		"[profile ../up]":                    "want [profile NAME]",
 		"[profile a]\nx = 1\n[profile a]":    "c:3: profile a is there twice",
 		"a = \xff":                           "no text file",
 		"#" + strings.Repeat("\n", maxSize):  "has more than",
+		"token s3cret":                       "c:1: token ...: want FLAG = VALUE",
+		"token: s3cret":                      "c:1: token ...: want FLAG = VALUE",
+		"token:s3cret":                       "c:1: token ...: want FLAG = VALUE",
+		"token: s3cret==":                    "c:1: token ...: want FLAG = VALUE",
+		"= s3cret":                           "c:1: ...: want FLAG = VALUE",
+		"[token s3cret]":                     "c:1: [token ...: want [profile NAME]",
+		"Token = s3cret\nToken = s3cret":     "c:2: Token = ...: line 1 says it already",
+		"tokne s = s3cret\ntokne s = s3cret": "c:1: tokne ...: want FLAG = VALUE",
 		"token = s3cret\ntoken = s3cret-two": "c:2: token = ...: line 1 says it already",
 	} {
-		if _, err := parse("c", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parse("c", []byte(text)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%.40q: %v, want %q", text, err, want)
 		}
 	}

@@ -17,9 +17,11 @@ import (
 
 // configFlags are of all commands that have settings.
 func configFlags() []cli.Flag {
+	profile := checkedFlag("profile", "use the settings of [profile `NAME`], and a state of its own", "", check{test: config.CheckProfile})
+	profile.Aliases, profile.Category = []string{"p"}, catSettings
 	return []cli.Flag{
 		&cli.StringFlag{Category: catSettings, Name: "config", Usage: "read settings from `FILE`", DefaultText: "$XDG_CONFIG_HOME/holdfast/config"},
-		&cli.StringFlag{Category: catSettings, Name: "profile", Aliases: []string{"p"}, Usage: "use the settings of [profile `NAME`], and a state of its own"},
+		profile,
 	}
 }
 
@@ -171,6 +173,9 @@ func fileLayers(c *cli.Context) ([]layer, error) {
 	if !named {
 		var err error
 		if path, err = config.DefaultPath(); err != nil {
+			if profile != "" {
+				return nil, usage("no profile %q: %w", profile, err)
+			}
 			return nil, nil // no home, no file
 		}
 	}
@@ -189,7 +194,11 @@ func fileLayers(c *cli.Context) ([]layer, error) {
 	}
 	entries, ok := file.Profile(profile)
 	if profile != "" && !ok {
-		return nil, usage("no profile %q in %s%s", profile, path, meant("", profile, file.Profiles()))
+		there := "; it has none"
+		if names := file.Profiles(); len(names) > 0 {
+			there = "; it has " + strings.Join(names, ", ")
+		}
+		return nil, usage("no profile %q in %s%s%s", profile, path, meant("", profile, file.Profiles()), there)
 	}
 	return []layer{fromEntries(entries), fromEntries(file.Base())}, nil
 }

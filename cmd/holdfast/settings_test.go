@@ -98,7 +98,8 @@ func TestConfigMistakes(t *testing.T) {
 	configured(t, "[profile work]\n[profile home]\n")
 	for args, want := range map[string]string{
 		"send -p wrok":                  `no profile "wrok" in`,
-		"send --profile wrok":           "(did you mean work?)",
+		"send --profile wrok":           "(did you mean work?); it has home, work",
+		"send --profile ../../escaped":  `--profile "../../escaped": want letters, digits`,
 		"send --config /does/not/exist": "/does/not/exist",
 	} {
 		if code, _, errs := holdfast(t, "", strings.Fields(args)...); code != exitUsage || !strings.Contains(errs, want) {
@@ -109,6 +110,12 @@ func TestConfigMistakes(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	if code, _, errs := holdfast(t, "", "send", "-p", "work"); code != exitUsage || !strings.Contains(errs, `no profile "work": there is no `) {
 		t.Errorf("a profile without a file: code %d, %q", code, errs)
+	}
+	for _, name := range []string{"XDG_CONFIG_HOME", "HOME", "USERPROFILE", "AppData"} {
+		t.Setenv(name, "")
+	}
+	if code, _, errs := holdfast(t, "", "send", "-p", "work", "--room", "r", "--as", "ana", "hello"); code != exitUsage || !strings.Contains(errs, `no profile "work": find configuration`) {
+		t.Errorf("a profile without a home: code %d, %q", code, errs)
 	}
 }
 

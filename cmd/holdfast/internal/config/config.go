@@ -14,6 +14,7 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -137,7 +138,19 @@ func Private(f *os.File) error {
 	return nil
 }
 
-var section = regexp.MustCompile(`^\[\s*profile\s+([A-Za-z0-9_-]{1,32})\s*\]$`)
+var (
+	profileName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
+	section     = regexp.MustCompile(`^\[\s*profile\s+([A-Za-z0-9_-]{1,32})\s*\]$`)
+)
+
+// CheckProfile returns an error unless a profile can have this name, which makes a
+// directory's too, or it is empty: no profile.
+func CheckProfile(name string) error {
+	if name != "" && !profileName.MatchString(name) {
+		return errors.New("want letters, digits, - and _, at most 32")
+	}
+	return nil
+}
 
 // parse reads text, which is at path.
 func parse(path string, text []byte) (*File, error) {

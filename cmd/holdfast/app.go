@@ -84,8 +84,11 @@ func permute(app *cli.App, args []string) []string {
 			continue
 		}
 		flags = append(flags, a)
-		if takesValue(cmd, a) && j+1 < len(args) {
+		if takesValue(cmd, a) {
 			j++
+			if j == len(args) || args[j] == "--" || isFlag(cmd, args[j]) {
+				return append(slices.Clone(args[:i+1]), flags...) // last, it is found to have no value
+			}
 			flags = append(flags, args[j])
 		}
 	}
@@ -103,6 +106,13 @@ func takesValue(cmd *cli.Command, arg string) bool {
 	}
 	d, ok := findFlag(cmd.Flags, name).(cli.DocGenerationFlag)
 	return ok && d.TakesValue()
+}
+
+// isFlag reports whether arg is a flag of the command, rather than a value that begins
+// with a dash, as a negative number.
+func isFlag(cmd *cli.Command, arg string) bool {
+	name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+	return strings.HasPrefix(arg, "-") && (findFlag(cmd.Flags, name) != nil || slices.Contains(cli.HelpFlag.Names(), name))
 }
 
 // commandNames are the commands that help lists.

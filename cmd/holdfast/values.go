@@ -113,9 +113,22 @@ func onUsage(c *cli.Context, err error, _ bool) error {
 		return usage("no flag %s%s; %s", dashed(m[1]), meant("--", m[1], flagNames(c.Command.Flags)), see)
 	}
 	if m := noValue.FindStringSubmatch(text); m != nil {
-		return usage("%s needs a value; %s", dashed(m[1]), see)
+		return usage("%s wants %s; %s", dashed(m[1]), valueOf(findFlag(c.Command.Flags, m[1])), see)
 	}
 	return usage("%w; %s", err, see)
+}
+
+// valueOf is what help calls the value of a flag, with its article.
+func valueOf(f cli.Flag) string {
+	d, ok := f.(cli.DocGenerationFlag)
+	if !ok {
+		return "a value"
+	}
+	value := document(d).value
+	if value == "N" {
+		return "an N"
+	}
+	return "a " + value
 }
 
 // want says what a flag takes instead of what it was given; why is what its type said.

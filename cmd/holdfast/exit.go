@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"holdfast/cmd/holdfast/internal/jsonl"
+	"holdfast/cmd/holdfast/internal/probe"
 	"holdfast/cmd/holdfast/internal/safe"
 	"holdfast/session"
 	"holdfast/transport"
@@ -114,12 +116,15 @@ func verdict(err error) (code int, text, try string) {
 	switch {
 	case errors.As(err, &rejected):
 		code = exitRefused
+		if e := answer(rejected); e != nil {
+			try = probe.Refusal(e, false).Try + " " + seeCheck
+		}
 	case unsent:
 		code = exitUnsent
 	case errors.As(err, &coded):
 		code, try = coded.code, coded.try
 	}
-	if unsent {
+	if unsent && try == "" {
 		try = "unsent lines are kept, and go out with the next join or send of this server, room and name"
 	}
 	return code, strings.TrimRight(describe(err), "."), try
@@ -143,12 +148,17 @@ func describe(err error) string {
 	var refused *transport.DialError
 	switch {
 	case errors.As(err, &rejected):
-		if rejected.Message != "" {
+		if e := answer(rejected); e != nil {
+			return "this is no chat server: it answered " + probe.Refusal(e, false).Detail
+		}
+		if rejected.Message != "" && !probe.IsPage(rejected.Message) {
 			return "the server refused: " + rejected.Message
 		}
 		return "the server refused: " + rejected.Code.Text
-	case errors.As(err, &refused) && refused.Status == 0:
+	case errors.As(err, &refused) && (refused.Status == 0 || refused.Status == http.StatusSwitchingProtocols):
 		return describeDial(refused)
+	case errors.As(err, &refused):
+		return "the server answered " + probe.Refusal(refused, false).Detail
 	case errors.Is(err, transport.ErrPeerDead):
 		return "nothing heard from the server"
 	}
@@ -160,6 +170,21 @@ func describe(err error) string {
 		}
 	}
 	return strings.Join(said, "; ")
+}
+
+// seeCheck is what to try when it is not clear what answers.
+const seeCheck = "`holdfast check` says where it ends"
+
+// answer is the answer of a web server that is none of ours; nil for a refusal by one
+// that is, or by a gate before it.
+func answer(e *session.RejectedError) *transport.DialError {
+	status := e.Code.Close
+	switch {
+	case e.Code.Word != "refused",
+		status != http.StatusNotFound && status != http.StatusMethodNotAllowed && !probe.IsPage(e.Message):
+		return nil
+	}
+	return &transport.DialError{Status: status, Message: e.Message}
 }
 
 // describeDial says in words why there is no connection.

@@ -11,9 +11,11 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"holdfast/cmd/holdfast/internal/ask"
 	"holdfast/cmd/holdfast/internal/chat"
 	"holdfast/cmd/holdfast/internal/lineui"
 	"holdfast/cmd/holdfast/internal/say"
@@ -94,7 +96,7 @@ func hostHere(c *cli.Context) (*host, error) {
 	addr := net.JoinHostPort(u.Hostname(), port)
 	l, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, nil
+		return nil, hostThere(c, addr)
 	}
 	if err != nil {
 		return nil, &exitError{code: exitFailure, err: fmt.Errorf("host at %s: %w", addr, err), try: "name an address of this machine with --server, or leave --host out"}
@@ -110,6 +112,21 @@ func hostHere(c *cli.Context) (*host, error) {
 	}
 	h.closeLog = closeLog
 	return h, nil
+}
+
+// hostThere returns an error if what has taken addr is no server of ours. One that does
+// not answer for now may be: join tries again.
+func hostThere(c *cli.Context, addr string) error {
+	a, err := newAccess(c)
+	if err != nil {
+		return err
+	}
+	a.client.Timeout = 2 * time.Second
+	_, err = (&ask.Client{Server: a.server, HTTP: a.client, Header: a.header}).Rooms(c.Context)
+	if errors.Is(err, ask.ErrNoAnswer) {
+		return &exitError{code: exitFailure, err: fmt.Errorf("host at %s: something listens there that is no Holdfast server", addr), try: "name another port with --server, or leave --host out"}
+	}
+	return nil
 }
 
 // pipe chats without a terminal: lines in, lines out.

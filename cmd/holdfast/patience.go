@@ -41,16 +41,16 @@ func newPatience(ctx context.Context, limit time.Duration) (context.Context, *pa
 func (p *patience) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	err := p.why
+	err, try := p.why, ""
 	switch {
 	case errors.Is(err, errHeld):
 		err = fmt.Errorf("waited %v: %w", p.limit, err)
 	case err != nil:
-		err = fmt.Errorf("%w for %v: %s", errUnreachable, p.limit, describe(err))
+		err, try = fmt.Errorf("%w for %v: %s", errUnreachable, p.limit, describe(err)), seeCheck
 	default:
 		err = fmt.Errorf("%w for %v", errUnreachable, p.limit)
 	}
-	p.cancel(&exitError{code: exitUnreachable, err: err})
+	p.cancel(&exitError{code: exitUnreachable, err: err, try: try})
 }
 
 func (p *patience) stop() {

@@ -136,6 +136,9 @@ func (c *Client) get(ctx context.Context, answer any, query url.Values, path ...
 		r.Header[name] = values
 	}
 	resp, err := c.HTTP.Do(r)
+	if err != nil && strings.Contains(err.Error(), "malformed HTTP") { // net/http has no type for it
+		return ErrNoAnswer
+	}
 	if err != nil {
 		return err
 	}

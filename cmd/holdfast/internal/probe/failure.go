@@ -19,7 +19,7 @@ import (
 func (w *walk) failure(o *Options, err error) Step {
 	var refused *transport.DialError
 	if errors.As(err, &refused) && refused.Status != 0 {
-		return refusal(o, refused)
+		return Refusal(refused, o.Token)
 	}
 	w.mu.Lock()
 	doing, host, addr, steps := w.doing, w.host, w.addr, len(w.steps)
@@ -79,25 +79,35 @@ func tryTLS(err error) string {
 	return "does something in between break it? ask whoever runs the server"
 }
 
-// refusal is the step that an answer of HTTP ended.
-func refusal(o *Options, e *transport.DialError) Step {
+const noServer = "there is no Holdfast server at this address: is it right, with its path?"
+
+// IsPage reports whether what came with an answer is a page for people, of which the
+// first line says nothing.
+func IsPage(message string) bool { return strings.HasPrefix(strings.TrimSpace(message), "<") }
+
+// Refusal is the step that an answer of HTTP ended; token tells whether one was shown.
+func Refusal(e *transport.DialError, token bool) Step {
 	text := fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))
-	if e.Message != "" && !strings.HasPrefix(e.Message, "<") {
+	if e.Message != "" && !IsPage(e.Message) {
 		text += ": " + e.Message
 	}
 	s := Step{Name: Upgrade, Detail: text}
 	switch e.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		s.Name, s.Try = Token, "show an access token with --token-file, or HOLDFAST_TOKEN"
-		if o.Token {
+		if token {
 			s.Try = "is the token right, and still good? ask whoever runs the server"
 		}
 	case http.StatusProxyAuthRequired:
 		s.Try = "the proxy wants a name and password: see HTTPS_PROXY"
 	case http.StatusBadRequest:
+		if IsPage(e.Message) {
+			s.Try = noServer
+			break
+		}
 		s.Try = "see what it says; does it want wss://?"
-	case http.StatusNotFound, http.StatusMethodNotAllowed:
-		s.Try = "there is no Holdfast server at this address: is it right, with its path?"
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		s.Try = noServer
 	case http.StatusUpgradeRequired:
 		s.Try = "the server speaks another version: update this program, or the server"
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// foreign is a web server that is none of ours: it answers all with a page.
+func foreign(t *testing.T, status int) (url string) {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, "<!DOCTYPE HTML>\n<html>welcome")
+	}))
+	t.Cleanup(s.Close)
+	return "ws" + strings.TrimPrefix(s.URL, "http")
+}
+
+// TestForeign: of what is no chat server nothing is quoted, and check is named.
+func TestForeign(t *testing.T) {
+	home(t)
+	for status, want := range map[int]string{
+		http.StatusNotFound:       "this is no chat server: it answered 404 Not Found; there is no Holdfast server",
+		http.StatusBadRequest:     "this is no chat server: it answered 400 Bad Request; there is no Holdfast server",
+		http.StatusGone:           "this is no chat server: it answered 410 Gone",
+		http.StatusForbidden:      "the server refused: ",
+		http.StatusNotImplemented: "the server answered 501 Not Implemented",
+		http.StatusOK:             "the server answered 200 OK",
+	} {
+		t.Setenv("HOLDFAST_SERVER", foreign(t, status))
+		args := "tail r --as ana"
+		if status == http.StatusNotImplemented || status == http.StatusOK { // which may pass
+			args += " --retry-for 60ms"
+		}
+		code, out, errs := holdfast(t, "", strings.Fields(args)...)
+		if code != exitRefused && code != exitUnreachable || out != "" || !strings.Contains(errs, want) || strings.Contains(errs, "<") {
+			t.Errorf("%d: code %d, %q, %q; want %q", status, code, out, errs, want)
+		}
+		if status != http.StatusForbidden && !strings.Contains(errs, seeCheck) {
+			t.Errorf("%d: %q does not name check", status, errs)
+		}
+	}
+}
+
+// TestHostTaken: a port that something else has is no server that answers already.
+func TestHostTaken(t *testing.T) {
+	home(t)
+	mail := listening(t, func(c net.Conn) {
+		_, _ = http.ReadRequest(bufio.NewReader(c))
+		_, _ = io.WriteString(c, "220 mail.example\r\n")
+		_ = c.Close()
+	})
+	for _, url := range []string{foreign(t, http.StatusNotFound), "ws://" + mail} {
+		code, _, errs := holdfast(t, "", "join", "r", "--as", "ana", "--host", "--server", url)
+		if code != exitFailure || !strings.Contains(errs, strings.TrimPrefix(url, "ws://")+": something listens there that is no Holdfast server; name another port") {
+			t.Errorf("%s: code %d, %q", url, code, errs)
+		}
+	}
+}

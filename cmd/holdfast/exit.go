@@ -19,6 +19,7 @@ import (
 	"holdfast/cmd/holdfast/internal/probe"
 	"holdfast/cmd/holdfast/internal/safe"
 	"holdfast/session"
+	"holdfast/session/wire"
 	"holdfast/transport"
 )
 
@@ -38,9 +39,9 @@ var exitCodes = []struct{ code, short, means string }{
 	{"0", "done", "all done"},
 	{"1", "failure", "failure; stderr says what and why"},
 	{"2", "usage", "usage: flags, arguments, variables or the configuration file are wrong; nothing was done"},
-	{"3", "refused", "the server refuses: name taken, access, version"},
+	{"3", "refused", "the server refuses: name taken, access, version; also with unsent lines, which are kept: to try again as it is won't help"},
 	{"4", "unreachable in time", "the server is unreachable for longer than --retry-for or --timeout, with nothing unsent"},
-	{"5", "ended with unsent lines (they are kept)", "ended with unsent lines, for whatever reason; they are kept, and go out with the next join or send of the same server, room and name"},
+	{"5", "ended with unsent lines (they are kept)", "ended with unsent lines, for whatever reason but a refusal; they are kept, and go out with the next join or send of the same server, room and name"},
 	{"128+N", "by signal N", "ended by signal N with nothing unsent: 129 SIGHUP, 130 SIGINT, 141 SIGPIPE, 143 SIGTERM"},
 }
 
@@ -118,16 +119,44 @@ func verdict(err error) (code int, text, try string) {
 		code = exitRefused
 		if e := answer(rejected); e != nil {
 			try = probe.Refusal(e, false).Try + " " + seeCheck
+		} else if errors.As(err, &coded) {
+			try = coded.try
 		}
 	case unsent:
 		code = exitUnsent
 	case errors.As(err, &coded):
 		code, try = coded.code, coded.try
 	}
-	if unsent && try == "" {
-		try = "unsent lines are kept, and go out with the next join or send of this server, room and name"
+	switch {
+	case !unsent:
+	case code == exitRefused && try != "":
+		if !strings.Contains(try, kept) {
+			try += "; " + kept
+		}
+	default:
+		try = kept + ", and go out with the next join or send of this server, room and name"
 	}
 	return code, strings.TrimRight(describe(err), "."), try
+}
+
+// kept is the comfort that any lines left unsent deserve.
+const kept = "unsent lines are kept"
+
+// keptWhere adds to the refusal of a name where its unsent lines are: as long as somebody
+// else has the name they go nowhere.
+func keptWhere(c *cli.Context, err error) error {
+	var rejected *session.RejectedError
+	if !errors.As(err, &rejected) || rejected.Code != wire.NameTaken || !errors.Is(err, session.ErrUnsent) {
+		return err
+	}
+	dir, noDir := stateDir(c)
+	if dir == "" && noDir == nil {
+		dir, noDir = session.DefaultDir()
+	}
+	if noDir != nil {
+		return errors.Join(err, noDir)
+	}
+	return &exitError{code: exitRefused, err: err, try: kept + " in " + dir + ", for when the name is free"}
 }
 
 // asJSON has a command that was asked for --json end with the error as a record. Who

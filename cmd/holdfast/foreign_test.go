@@ -62,3 +62,25 @@ func TestHostTaken(t *testing.T) {
 		}
 	}
 }
+
+// TestTakenName: who may not have a name is told where the lines are, not that they go
+// out.
+func TestTakenName(t *testing.T) {
+	home(t)
+	serveFor(t)
+	if code, _, errs := holdfast(t, "", "send", "--room", "general", "--as", "ana", "mine"); code != exitOK {
+		t.Fatal(errs)
+	}
+	dir := t.TempDir()
+	for _, args := range []string{"send --room general", "join general"} {
+		code, _, errs := holdfast(t, "not mine\n", append(strings.Fields(args), "--as", "ana", "--state", dir)...)
+		if code != exitRefused || !strings.Contains(errs, "; unsent lines are kept in "+dir+", for when the name is free") || strings.Contains(errs, "go out") {
+			t.Errorf("%s: code %d, %q", args, code, errs)
+		}
+	}
+	t.Setenv("HOLDFAST_SERVER", foreign(t, http.StatusNotFound))
+	code, _, errs := holdfast(t, "", "send", "--room", "general", "--as", "ana", "hello")
+	if code != exitRefused || !strings.Contains(errs, seeCheck+"; unsent lines are kept") {
+		t.Errorf("no chat server: code %d, %q", code, errs)
+	}
+}

@@ -70,7 +70,7 @@ func join(c *cli.Context) (err error) {
 	if !c.Bool("plain") && isTerminal(c.App.Reader) && isTerminal(c.App.Writer) {
 		err := prompt(ctx, c, room, p)
 		if !errors.Is(err, lineui.ErrUnsupported) {
-			return err
+			return keptWhere(c, err)
 		}
 	}
 	s, closeLog, err := openSession(c, room, func(o *session.Options) { o.Backlog = backlog(c) })
@@ -79,7 +79,7 @@ func join(c *cli.Context) (err error) {
 	}
 	defer closeLog()
 	pipe := &pipe{sender: sender{s: s, teller: newTeller(c)}, out: c.App.Writer, level: make(chan struct{})}
-	return pipe.run(ctx, c.App.Reader, p)
+	return keptWhere(c, pipe.run(ctx, c.App.Reader, p))
 }
 
 // hostHere starts a server at the address that --server names. It returns nil if

@@ -56,7 +56,7 @@ func runSend(c *cli.Context) error {
 	default:
 		err = w.lines(ctx, c.App.Reader)
 	}
-	return w.finish(ctx, err)
+	return keptWhere(c, w.finish(ctx, err))
 }
 
 // finish ends the session, unless something went wrong only when all is settled, and

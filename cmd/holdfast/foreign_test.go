@@ -2,12 +2,18 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"holdfast/server"
+	"holdfast/session"
+	"holdfast/session/wire"
 )
 
 // foreign is a web server that is none of ours: it answers all with a page.
@@ -67,20 +73,34 @@ func TestHostTaken(t *testing.T) {
 // out.
 func TestTakenName(t *testing.T) {
 	home(t)
-	serveFor(t)
+	chat := server.New(nil)
+	var down atomic.Bool
+	down.Store(true)
+	gate := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if down.Load() {
+			http.Error(w, "not now", http.StatusServiceUnavailable)
+			return
+		}
+		chat.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() { shutdown(t, chat); gate.Close() })
+	t.Setenv("HOLDFAST_SERVER", "ws"+strings.TrimPrefix(gate.URL, "http"))
+	dir := t.TempDir()
+	if code, _, errs := holdfast(t, "", "send", "--room", "general", "--as", "ana", "--state", dir, "--retry-for", "60ms", "not mine"); code != exitUnsent {
+		t.Fatalf("code %d, %s", code, errs)
+	}
+	down.Store(false)
 	if code, _, errs := holdfast(t, "", "send", "--room", "general", "--as", "ana", "mine"); code != exitOK {
 		t.Fatal(errs)
 	}
-	dir := t.TempDir()
 	for _, args := range []string{"send --room general", "join general"} {
-		code, _, errs := holdfast(t, "not mine\n", append(strings.Fields(args), "--as", "ana", "--state", dir)...)
+		code, _, errs := holdfast(t, "", append(strings.Fields(args), "--as", "ana", "--state", dir)...)
 		if code != exitRefused || !strings.Contains(errs, "; unsent lines are kept in "+dir+", for when the name is free") || strings.Contains(errs, "go out") {
 			t.Errorf("%s: code %d, %q", args, code, errs)
 		}
 	}
-	t.Setenv("HOLDFAST_SERVER", foreign(t, http.StatusNotFound))
-	code, _, errs := holdfast(t, "", "send", "--room", "general", "--as", "ana", "hello")
-	if code != exitRefused || !strings.Contains(errs, seeCheck+"; unsent lines are kept") {
-		t.Errorf("no chat server: code %d, %q", code, errs)
+	refused := &session.RejectedError{Code: wire.Code{Word: "refused", Close: http.StatusNotFound}}
+	if code, text, try := verdict(errors.Join(refused, session.ErrUnsent)); code != exitRefused || !strings.Contains(text, "no chat server") || !strings.HasSuffix(try, seeCheck+"; unsent lines are kept") {
+		t.Errorf("no chat server: code %d, %q, %q", code, text, try)
 	}
 }

@@ -39,6 +39,16 @@ func readLines(in io.Reader) <-chan inputLine {
 	return lines
 }
 
+// spoken is what a line says that somebody typed where there are no commands: as at the
+// prompt, of two slashes that it begins with the first is left out, and what looks like
+// a command is not said to all.
+func spoken(line string) (text string, ok bool) {
+	if strings.HasPrefix(line, "//") {
+		return line[1:], true
+	}
+	return line, !strings.HasPrefix(strings.TrimLeft(line, " \t"), "/")
+}
+
 // isTerminal reports whether f, one of the standard streams, is a terminal.
 func isTerminal(f any) bool {
 	file, ok := f.(*os.File)

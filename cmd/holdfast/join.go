@@ -78,7 +78,7 @@ func join(c *cli.Context) (err error) {
 		return err
 	}
 	defer closeLog()
-	pipe := &pipe{sender: sender{s: s, teller: newTeller(c)}, out: c.App.Writer, level: make(chan struct{})}
+	pipe := &pipe{sender: sender{s: s, teller: newTeller(c), typed: isTerminal(c.App.Reader)}, out: c.App.Writer, level: make(chan struct{})}
 	return keptWhere(c, pipe.run(ctx, c.App.Reader, p))
 }
 
@@ -137,6 +137,9 @@ type pipe struct {
 }
 
 func (p *pipe) run(ctx context.Context, in io.Reader, wait *patience) error {
+	if p.typed {
+		p.say("plain lines: each is said to all; Ctrl-D leaves")
+	}
 	p.wg.Go(func() { p.print(wait) })
 	err := p.lines(ctx, in)
 	if err == nil { // stdin may have been empty: who asks for history gets it

@@ -326,3 +326,23 @@ func TestLocale(t *testing.T) {
 		}
 	}
 }
+
+// TestPlainTyped: where there are no commands what looks like one is not said; a script's
+// is.
+func TestPlainTyped(t *testing.T) {
+	home(t)
+	serveFor(t)
+	ana := openTerminal(t, "join", "general", "--as", "ana", "--plain")
+	ana.shows("plain lines: each is said to all; Ctrl-D leaves")
+	ana.keys("/msg bob s3cret\r//etc\rhello\r")
+	ana.shows("not sent: there are no commands here; // says")
+	ana.keys("\x04")
+	ana.left(exitOK)
+	code, _, errs := holdfast(t, "/usr/bin\n", "join", "general", "--as", "ana")
+	if code != exitOK || errs != "" {
+		t.Errorf("a script: code %d, %q", code, errs)
+	}
+	if _, out, _ := holdfast(t, "", "history", "general", "--time-format", "none"); out != "ana: /etc\nana: hello\nana: /usr/bin\n" {
+		t.Errorf("what was said: %q", out)
+	}
+}

@@ -79,6 +79,7 @@ type sender struct {
 	s *session.Session
 	teller
 	to     string         // for whom alone the lines are; empty: for all
+	typed  bool           // by a person in a terminal: see spoken
 	freed  chan struct{}  // with to: has a value when the outbox may have room again
 	out    io.Writer      // of acks and refusals as records; nil: not wanted
 	origin origin         // which line of input each line was
@@ -208,6 +209,13 @@ func (w *sender) put(ctx context.Context, batch []inputLine) error {
 		}
 		if strings.TrimSpace(l.text) == "" {
 			continue
+		}
+		if w.typed {
+			var ok bool
+			if l.text, ok = spoken(l.text); !ok {
+				fmt.Fprintln(w.stderr, "holdfast: not sent: there are no commands here; // says a line that begins with /")
+				continue
+			}
 		}
 		if err := wire.CheckText(l.text); err != nil {
 			w.bad++

@@ -20,7 +20,7 @@ func (c *Chat) Complete(line string, pos int) (head string, completions []string
 		for _, cmd := range commands() {
 			choice = append(choice, "/"+cmd.name)
 		}
-	case strings.HasPrefix(line, "/") && !strings.HasPrefix(line, "//"):
+	case strings.HasPrefix(head, "/") && !strings.HasPrefix(head, "//"):
 		choice = c.arguments(head)
 	default:
 		choice = c.names()
@@ -36,7 +36,7 @@ func (c *Chat) Complete(line string, pos int) (head string, completions []string
 	return head, completions, strings.TrimPrefix(tail, " ")
 }
 
-// arguments lists what can stand after head, the beginning of a command's line.
+// arguments lists what can stand after head, which begins with a command.
 func (c *Chat) arguments(head string) []string {
 	typed := strings.Fields(head)
 	cmd, ok := find(strings.ToLower(strings.TrimPrefix(typed[0], "/")))

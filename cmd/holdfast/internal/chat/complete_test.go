@@ -2,7 +2,10 @@ package chat_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
+
+	"holdfast/cmd/holdfast/internal/chat"
 )
 
 func TestComplete(t *testing.T) {
@@ -12,6 +15,10 @@ func TestComplete(t *testing.T) {
 		w.joined("bonnie")
 		ana.shows("-- bob joined general", "-- bonnie joined general")
 		ana.types("/ignore Eve")
+		var all []string
+		for _, name := range chat.Commands() {
+			all = append(all, "/"+name+" ")
+		}
 		for _, c := range []struct {
 			before, after string
 			head          string
@@ -39,9 +46,13 @@ func TestComplete(t *testing.T) {
 			{"/help st", "", "/help ", []string{"status "}},
 			{"/quit -", "", "/quit ", []string{"--now "}},
 			{"/nonsense b", "", "/nonsense ", nil},
+			{"", "/who", "", []string{"bob: ", "bonnie: "}}, // at the very beginning
+			{"", "/msg bob", "", []string{"bob: ", "bonnie: "}},
+			{"/", "who bob", "", all},
+			{" ", "/who", " ", []string{"bob ", "bonnie "}},
 		} {
 			head, got, tail := ana.complete(c.before+c.after, len([]rune(c.before)))
-			if head != c.head || !slices.Equal(got, c.want) || len(c.after) > 0 && tail != c.after[1:] {
+			if head != c.head || !slices.Equal(got, c.want) || tail != strings.TrimPrefix(c.after, " ") {
 				t.Errorf("%q: %q %q %q, want %q %q", c.before, head, got, tail, c.head, c.want)
 			}
 		}

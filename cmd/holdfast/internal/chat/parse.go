@@ -1,6 +1,11 @@
 package chat
 
-import "strings"
+import (
+	"strings"
+
+	"holdfast/session"
+	"holdfast/session/wire"
+)
 
 // input is what a typed line means.
 type input int
@@ -11,6 +16,20 @@ const (
 	order                // a command
 	spoiled              // looks like a command and isn't
 )
+
+// typedFor is what the user types to say a refused line once more: sent as it comes
+// back, a private one must not be for all.
+func typedFor(e *session.RefusedError) string {
+	switch {
+	case e.To != "":
+		return "/msg " + e.To + " " + e.Text
+	case e.Kind == wire.KindAction:
+		return "/me " + e.Text
+	case strings.HasPrefix(e.Text, "/"):
+		return "/" + e.Text
+	}
+	return e.Text
+}
 
 // parse tells what a typed line means. Of a command it returns the name in lower case
 // and the argument, of speech the text: as it was typed, less the first of two

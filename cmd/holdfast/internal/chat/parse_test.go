@@ -3,7 +3,32 @@ package chat
 import (
 	"strings"
 	"testing"
+
+	"holdfast/session"
+	"holdfast/session/wire"
 )
+
+// TestTypedFor: what comes back is said as it was meant, or not at all.
+func TestTypedFor(t *testing.T) {
+	for _, c := range []struct {
+		refused    session.RefusedError
+		want       string
+		what       input
+		name, rest string
+	}{
+		{session.RefusedError{Text: "hello"}, "hello", speech, "", "hello"},
+		{session.RefusedError{Text: "/etc"}, "//etc", speech, "", "/etc"},
+		{session.RefusedError{Text: "//etc"}, "///etc", speech, "", "//etc"},
+		{session.RefusedError{Text: "waves", Kind: wire.KindAction}, "/me waves", order, "me", "waves"},
+		{session.RefusedError{Text: "/psst", Kind: wire.KindPrivate, To: "bob"}, "/msg bob /psst", order, "msg", "bob /psst"},
+		{session.RefusedError{Text: "two\nlines", Kind: wire.KindPrivate, To: "bob"}, "/msg bob two\nlines", spoiled, "", "/msg bob two\nlines"},
+	} {
+		got := typedFor(&c.refused)
+		if what, name, rest := parse(got); got != c.want || what != c.what || name != c.name || rest != c.rest {
+			t.Errorf("%+v: %q, %v %q %q", c.refused, got, what, name, rest)
+		}
+	}
+}
 
 func TestParse(t *testing.T) {
 	for _, c := range []struct {

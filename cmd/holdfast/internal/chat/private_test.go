@@ -1,6 +1,8 @@
 package chat_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +27,7 @@ func TestPrivate(t *testing.T) {
 		cem.shows("ana -> cem: to whom?")
 		ana.types("/msg nobody hello")
 		ana.until("refused", func() bool { return strings.HasPrefix(ana.printed[len(ana.printed)-2], "-- not sent: ") })
-		if l := ana.all(); !strings.HasSuffix(l[len(l)-2], "; /who tells who is here, Up brings the line back") || l[len(l)-1] != "-- hello" {
+		if l := ana.all(); !strings.HasSuffix(l[len(l)-2], "; /who tells who is here, Up brings the line back") || l[len(l)-1] != "-- /msg nobody hello" {
 			t.Errorf("refused with %q", l[len(l)-2:])
 		}
 		ana.rang(2)
@@ -46,6 +48,22 @@ func TestPrivate(t *testing.T) {
 			if strings.Contains(l, "bob: ") {
 				t.Errorf("cem sees %q", l)
 			}
+		}
+	})
+}
+
+// TestPrivateRefused: a private line that nobody takes comes back as one. Up and Enter
+// do not say it to all, and no file keeps it.
+func TestPrivateRefused(t *testing.T) {
+	in(t, func(w *world) {
+		ana := w.joined("ana")
+		ana.types("/msg nobody psst")
+		ana.shows("-- /msg nobody psst")
+		ana.until("recalled", func() bool { return ana.history[len(ana.history)-1] == "/msg nobody psst" && len(ana.history) > 1 })
+		ana.types("/quit")
+		_ = ana.leaves()
+		if kept, err := os.ReadFile(filepath.Join(ana.dir, "history")); err != nil || strings.Contains(string(kept), "psst") {
+			t.Errorf("kept %q, %v", kept, err)
 		}
 	})
 }

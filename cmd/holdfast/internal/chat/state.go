@@ -52,8 +52,9 @@ func (c *Chat) receipt(r *room, e session.Receipt, s *shown) {
 		}
 	case e.Err.Code == discarded: // by /outbox drop, which says so
 	default:
-		s.lines = append(s.lines, c.marks(look.Red, c.where(r)+"not sent: "+e.Err.Message+hint(e.Err.Code), e.Err.Text)...)
-		s.recall = append(s.recall, e.Err.Text)
+		line := typedFor(e.Err)
+		s.lines = append(s.lines, c.marks(look.Red, c.where(r)+"not sent: "+e.Err.Message+hint(e.Err.Code), line)...)
+		s.recall = append(s.recall, line)
 	}
 }
 

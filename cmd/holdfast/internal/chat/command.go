@@ -34,13 +34,13 @@ const (
 func commands() []command {
 	return []command{
 		{"help", "[COMMAND]", "what there is", names, (*Chat).help},
-		{"who", "", "who is here", words, (*Chat).who},
+		{"who", "[ROOM]", "who is here, or in another room of yours", rooms, (*Chat).who},
 		{"whois", "NAME", "where somebody is, and whether away", members, (*Chat).whois},
 		{"me", "TEXT", "say what you do", words, (*Chat).me},
 		{"msg", "NAME TEXT", "say something that only NAME sees", members, (*Chat).msg},
 		{"reply", "TEXT", "answer the last one who wrote to you alone", words, (*Chat).reply},
 		{"join", "ROOM", "go to another room, and stay in this one", rooms, (*Chat).join},
-		{"part", "", "leave this room", words, (*Chat).part},
+		{"part", "[ROOM]", "leave this room, or another", rooms, (*Chat).part},
 		{"rooms", "", "which rooms there are", words, (*Chat).listRooms},
 		{"history", "[N|1h]", "N earlier lines, or those of the last hour", words, (*Chat).history},
 		{"search", "TEXT", "earlier lines that hold TEXT", words, (*Chat).search},
@@ -72,7 +72,7 @@ func find(name string) (command, bool) {
 // run does a command. One that does not exist is never sent.
 func (c *Chat) run(name, arg string) {
 	if cmd, ok := find(name); ok {
-		if cmd.missing(arg) {
+		if !cmd.fits(arg) {
 			c.note(look.Red, "usage: "+cmd.usage())
 			return
 		}
@@ -96,8 +96,12 @@ func (c *Chat) unknown(name string) {
 
 func (cmd command) usage() string { return strings.TrimRight("/"+cmd.name+" "+cmd.args, " ") }
 
-// missing reports whether arg has fewer words than the command needs.
-func (cmd command) missing(arg string) bool {
+// fits reports whether arg has as many words as the command needs, and none if it takes
+// none.
+func (cmd command) fits(arg string) bool {
+	if cmd.args == "" {
+		return arg == ""
+	}
 	need := 0
 	for _, a := range strings.Fields(cmd.args) {
 		if strings.HasPrefix(a, "[") {
@@ -105,7 +109,7 @@ func (cmd command) missing(arg string) bool {
 		}
 		need++
 	}
-	return len(strings.Fields(arg)) < need
+	return len(strings.Fields(arg)) >= need
 }
 
 func (c *Chat) help(arg string) {

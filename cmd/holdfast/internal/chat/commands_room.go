@@ -12,9 +12,31 @@ import (
 	"holdfast/session/wire"
 )
 
-func (c *Chat) who(string) {
+// called returns the open room of that name, the prompt's if it is empty.
+func (c *Chat) called(name string) (r *room, ok bool) {
 	c.mu.Lock()
-	r := c.here
+	defer c.mu.Unlock()
+	if name == "" {
+		return c.here, true
+	}
+	i := slices.IndexFunc(c.rooms, func(r *room) bool { return strings.EqualFold(r.s.Room(), strings.TrimPrefix(name, "#")) })
+	if i < 0 {
+		return nil, false
+	}
+	return c.rooms[i], true
+}
+
+func (c *Chat) notIn(name string) {
+	c.note(look.Red, "you are not in "+name+"; /join ROOM goes to a room, /rooms lists them")
+}
+
+func (c *Chat) who(name string) {
+	r, ok := c.called(name)
+	if !ok {
+		c.notIn(name)
+		return
+	}
+	c.mu.Lock()
 	var list []string
 	for _, n := range r.here {
 		list = append(list, r.nameOf(n))
@@ -89,16 +111,22 @@ func (c *Chat) join(name string) {
 	c.show()
 }
 
-// part leaves the prompt's room. Lines on their way get a moment.
-func (c *Chat) part(string) {
+// part leaves a room, the prompt's if none is named. Lines on their way get a moment.
+func (c *Chat) part(name string) {
+	r, ok := c.called(name)
+	if !ok {
+		c.notIn(name)
+		return
+	}
 	c.mu.Lock()
 	if len(c.rooms) == 1 {
 		c.mu.Unlock()
 		c.note(look.Red, "this is your only room; /join another first, or /quit")
 		return
 	}
-	r := c.here
-	c.drop(slices.Index(c.rooms, r))
+	if i := slices.Index(c.rooms, r); i >= 0 { // else it has just ended by itself
+		c.drop(i)
+	}
 	c.mu.Unlock()
 	c.show()
 	c.meanwhile(leaveTime, func(ctx context.Context) {

@@ -59,6 +59,10 @@ func TestUnknown(t *testing.T) {
 			ana.types(name)
 			ana.shows("-- usage: " + usage)
 		}
+		for _, alone := range []string{"/rooms", "/back", "/status", "/reconnect", "/time", "/clear", "/version"} {
+			ana.types(alone + " now")
+			ana.shows("-- usage: " + alone)
+		}
 		ana.types("/msg bob")
 		ana.types("/outbox drop")
 		ana.types("/quit please")

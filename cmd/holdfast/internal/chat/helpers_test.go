@@ -161,6 +161,7 @@ type screen struct {
 	abort    sync.Once
 	complete func(line string, pos int) (string, []string, string)
 	pasted   bool // ReadLine's
+	began    time.Time
 
 	mu      sync.Mutex
 	printed []string
@@ -176,6 +177,7 @@ type screen struct {
 type key struct {
 	line   string
 	pasted bool
+	began  time.Time
 	err    error
 }
 
@@ -186,15 +188,16 @@ func newScreen(t *testing.T) *screen {
 func (s *screen) ReadLine() (string, error) {
 	select {
 	case k := <-s.typed:
-		s.pasted = k.pasted
+		s.pasted, s.began = k.pasted, k.began
 		return k.line, k.err
 	case <-s.aborted:
 		return "", io.EOF
 	}
 }
 
-func (s *screen) Pasted() bool { return s.pasted }
-func (s *screen) Abort()       { s.abort.Do(func() { close(s.aborted) }) }
+func (s *screen) Pasted() bool     { return s.pasted }
+func (s *screen) Began() time.Time { return s.began }
+func (s *screen) Abort()           { s.abort.Do(func() { close(s.aborted) }) }
 
 func (s *screen) with(f func()) {
 	s.mu.Lock()
@@ -238,10 +241,15 @@ func (s *screen) press(k key) {
 	synctest.Wait()
 }
 
-func (s *screen) types(line string)  { s.t.Helper(); s.press(key{line: line}) }
-func (s *screen) pastes(line string) { s.t.Helper(); s.press(key{line: line, pasted: true}) }
-func (s *screen) ctrlC()             { s.t.Helper(); s.press(key{err: lineui.ErrInterrupted}) }
-func (s *screen) ctrlD()             { s.t.Helper(); s.press(key{err: io.EOF}) }
+func (s *screen) types(line string) { s.t.Helper(); s.press(key{line: line, began: time.Now()}) }
+func (s *screen) pastes(line string) {
+	s.t.Helper()
+	s.press(key{line: line, pasted: true, began: time.Now()})
+}
+
+func (s *screen) clears() { s.t.Helper(); s.press(key{began: time.Now(), err: lineui.ErrInterrupted}) } // Ctrl-C in a line
+func (s *screen) ctrlC()  { s.t.Helper(); s.press(key{err: lineui.ErrInterrupted}) }
+func (s *screen) ctrlD()  { s.t.Helper(); s.press(key{err: io.EOF}) }
 
 // until waits for ok, which sees the screen.
 func (s *screen) until(what string, ok func() bool) {

@@ -35,13 +35,20 @@ func TestLeave(t *testing.T) {
 	}
 }
 
-// TestSlowCtrlC: two that are far apart mean that the line is cleared, twice.
-func TestSlowCtrlC(t *testing.T) {
+// TestCtrlC: it leaves only when pressed twice in a row at an empty prompt, and says so.
+func TestCtrlC(t *testing.T) {
 	in(t, func(w *world) {
 		ana := w.joined("ana")
+		ana.clears()
+		ana.clears()
 		ana.ctrlC()
+		ana.shows("-- once more leaves")
+		ana.clears()
+		ana.ctrlC()
+		ana.shows("-- once more leaves")
 		pass(3 * time.Second)
 		ana.ctrlC()
+		ana.shows("-- once more leaves")
 		pass(3 * time.Second)
 		ana.types("still here")
 		ana.shows("ana: still here")
@@ -50,6 +57,24 @@ func TestSlowCtrlC(t *testing.T) {
 		ana.ctrlC()
 		ana.types("and now")
 		ana.shows("ana: between", "ana: and now")
+		ana.pastes("/version")
+		ana.ctrlC() // takes the question back
+		ana.ctrlC()
+		pass(time.Second)
+		ana.types("here")
+		ana.shows("ana: here")
+		w.cut("ana")
+		ana.row("reconnecting")
+		ana.types("kept")
+		ana.ctrlC()
+		ana.shows("-- 1 line not sent yet; once more leaves, and keeps what is unsent")
+		pass(3 * time.Second)
+		ana.ctrlC()
+		ana.shows("-- once more leaves")
+		ana.ctrlC()
+		if err := ana.leaves(); !errors.Is(err, session.ErrUnsent) {
+			t.Errorf("left with %v", err)
+		}
 	})
 }
 
@@ -64,7 +89,7 @@ func TestLeaveUnsent(t *testing.T) {
 		ana.ctrlD()
 		ana.shows("-- 1 line" + asks)
 		ana.types("two")
-		ana.ctrlC() // clears the line, no more
+		ana.clears() // no more than that
 		ana.types("/quit")
 		ana.shows("-- 2 lines" + asks)
 		ana.ctrlC()

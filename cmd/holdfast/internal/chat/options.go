@@ -21,6 +21,10 @@ type Terminal interface {
 	// Pasted reports whether something of that line was pasted.
 	Pasted() bool
 
+	// Began tells when the first key of that line came, or of the one that Ctrl-C threw
+	// away: zero if there was none.
+	Began() time.Time
+
 	// Print puts lines above the prompt, SetStatus shows rows between them and the
 	// prompt, SetPrompt changes the prompt.
 	Print(lines ...string)

@@ -17,9 +17,8 @@ import (
 
 // typing is what Run's goroutine knows of the user's last keys.
 type typing struct {
-	interrupted time.Time // Ctrl-C came
 	warned      int       // how many lines the user knows would be left unsent
-	asked       bool      // and was told just now
+	interrupted time.Time // when the user was told that Ctrl-C leaves; zero after any other key
 	quit, now   bool      // the user leaves; at once
 	question    *question
 }
@@ -32,33 +31,45 @@ type question struct {
 }
 
 const (
-	twice     = 2 * time.Second // between two Ctrl-C that mean it
+	twice     = 2 * time.Second // between two Ctrl-C that leave
 	longPaste = 5               // lines; more are not sent unasked
 )
 
-// read takes lines from the prompt until the user leaves or ctx ends: Ctrl-C clears the
-// line, and leaves if pressed twice in a row.
+// read takes lines from the prompt until the user leaves or ctx ends.
 func (c *Chat) read(ctx context.Context) {
 	for !c.typing.quit {
 		line, err := c.term.ReadLine()
 		switch {
 		case err == nil:
-			c.typing.interrupted, c.typing.asked = time.Time{}, false
+			c.typing.interrupted = time.Time{}
 			c.enter(line)
 		case c.over(ctx):
 			return
 		case errors.Is(err, lineui.ErrInterrupted):
-			c.forget()
-			if c.typing.asked || time.Since(c.typing.interrupted) < twice {
-				c.quit()
-			}
-			c.typing.interrupted = time.Now()
+			c.interrupt()
 		case errors.Is(err, io.EOF):
 			c.quit()
 		default:
 			c.note(look.Red, err.Error())
 			return
 		}
+	}
+}
+
+// interrupt is Ctrl-C: it has cleared what was typed, takes a question back, and leaves
+// when there is neither and it is pressed once more.
+func (c *Chat) interrupt() {
+	again := time.Since(c.typing.interrupted) < twice
+	c.typing.interrupted = time.Time{}
+	switch {
+	case c.typing.question != nil:
+		c.forget()
+	case !c.term.Began().IsZero():
+	case again, c.waiting() > c.typing.warned:
+		c.quit()
+	default:
+		c.typing.interrupted = time.Now()
+		c.note(look.Dim, "once more leaves")
 	}
 }
 
@@ -72,7 +83,7 @@ func (c *Chat) over(ctx context.Context) bool {
 // quit leaves, but asks first if lines would be left unsent, each of them once.
 func (c *Chat) quit() {
 	if n := c.waiting(); n > c.typing.warned {
-		c.typing.warned, c.typing.asked = n, true
+		c.typing.warned, c.typing.interrupted = n, time.Now()
 		c.note(look.Yellow, say.Count(n, "line")+" not sent yet; once more leaves, and keeps what is unsent")
 		return
 	}

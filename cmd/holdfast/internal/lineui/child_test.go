@@ -75,6 +75,9 @@ func chatChild() {
 	go obey(u, os.NewFile(commandFD, "commands"))
 	for {
 		line, err := u.ReadLine()
+		if err == ErrInterrupted && u.Began().IsZero() {
+			report("no key")
+		}
 		if u.Pasted() {
 			report("pasted")
 		}

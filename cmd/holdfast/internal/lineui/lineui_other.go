@@ -2,7 +2,10 @@
 
 package lineui
 
-import "io"
+import (
+	"io"
+	"time"
+)
 
 // UI can't be made on this system: New always fails.
 type UI struct{}
@@ -15,6 +18,9 @@ func (*UI) ReadLine() (string, error) { return "", io.EOF }
 
 // Pasted returns false.
 func (*UI) Pasted() bool { return false }
+
+// Began returns zero.
+func (*UI) Began() time.Time { return time.Time{} }
 
 // Clear does nothing.
 func (*UI) Clear() {}

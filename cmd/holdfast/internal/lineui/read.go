@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/peterh/liner"
 	"golang.org/x/term"
@@ -38,6 +39,10 @@ func (u *UI) ReadLine() (string, error) {
 		io.WriteString(u.stdout, promptEnd)
 		if !errors.Is(err, liner.ErrInternal) { // else the keys of the next prompt may be given already
 			u.pasted = u.pasting.Swap(false)
+			u.began = time.Time{}
+			if first := u.first.Swap(nil); first != nil {
+				u.began = *first
+			}
 		}
 		switch {
 		case err == nil:
@@ -63,6 +68,12 @@ func (u *UI) ReadLine() (string, error) {
 // goroutine that calls ReadLine. A terminal without bracketed paste (the Linux
 // console) never says so: what is pasted there comes as if it was typed.
 func (u *UI) Pasted() bool { return u.pasted }
+
+// Began tells when the first key of the line that ReadLine returned last came to it,
+// or of the one that Ctrl-C threw away: zero if there was none before its end. Any key
+// counts, so a line that was erased again is not an empty one. It is for the goroutine
+// that calls ReadLine.
+func (u *UI) Began() time.Time { return u.began }
 
 // prepare makes liner fit for a prompt. liner looks whether the prompt fits
 // before it asks for the window's width, so the width it knows is that of its

@@ -136,6 +136,10 @@ func (u *UI) readKeys() {
 func (u *UI) give(keys []byte) (rest []byte, open bool) {
 	for len(keys) > 0 {
 		n := bytes.IndexAny(keys, "\r\n\x03\x1a"+string(pasteMark))
+		if n != 0 && u.first.Load() == nil {
+			now := time.Now()
+			u.first.Store(&now)
+		}
 		if n < 0 {
 			u.stdin.write(keys)
 			return nil, true

@@ -62,11 +62,13 @@ type UI struct {
 	closeOnce sync.Once
 	closeErr  error
 
-	pasting atomic.Bool // the keys goroutine gave the present prompt pasted text
+	pasting atomic.Bool               // the keys goroutine gave the present prompt pasted text
+	first   atomic.Pointer[time.Time] // when it gave that prompt a key; nil: not yet
 
 	// Owned by the goroutine in ReadLine, which holds the only token of turn.
 	turn    chan struct{}
-	pasted  bool // what pasting was at the end of the last prompt
+	pasted  bool      // what pasting was at the end of the last prompt
+	began   time.Time // and what first was
 	liner   *liner.State
 	resized chan os.Signal // at least one resize since liner was made
 

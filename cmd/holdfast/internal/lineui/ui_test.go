@@ -90,6 +90,21 @@ func TestHugePaste(t *testing.T) {
 	s.expect(fmt.Sprintf("line %q <nil>", text))
 }
 
+// Where nothing but its end was typed, a line has no beginning.
+func TestBegan(t *testing.T) {
+	t.Parallel()
+	s := start(t, "chat", 60, 12)
+	s.keys("x\x7f\x03\x03one\x03")
+	for _, want := range []string{
+		`line "" lineui: interrupted`, "no key", `line "" lineui: interrupted`, `line "" lineui: interrupted`,
+	} {
+		s.expect(want)
+	}
+	s.keys("\x1b[200~pasted\x1b[201~\x03")
+	s.expect("pasted")
+	s.expect(`line "" lineui: interrupted`)
+}
+
 // What is pasted counts for its own line only, and to the end of that.
 func TestPastedIsOfOneLine(t *testing.T) {
 	t.Parallel()

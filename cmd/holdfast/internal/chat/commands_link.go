@@ -94,9 +94,13 @@ func (c *Chat) dropLines(which string) {
 	default:
 		list = list[n-1 : n]
 	}
-	dropped := 0
+	ids := map[*room][]session.ID{}
 	for _, w := range list {
-		dropped += w.s.Discard(w.ID)
+		ids[w.room] = append(ids[w.room], w.ID)
+	}
+	dropped := 0
+	for r, all := range ids { // at once: nothing goes out between two of them
+		dropped += r.s.Discard(all...)
 	}
 	c.note(look.Yellow, say.Count(dropped, "line")+" thrown away")
 	if left := len(list) - dropped; left > 0 {

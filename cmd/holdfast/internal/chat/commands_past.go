@@ -64,9 +64,14 @@ func (c *Chat) history(arg string) {
 	r, before := c.here, c.here.oldest
 	c.mu.Unlock()
 	c.meanwhile(askTime, func(ctx context.Context) {
+		older := false // than since
 		p, err := r.lookBack(ctx, before,
-			func(m session.Message) bool { return !c.ignores(m.From) && !m.At.Before(since) },
-			func(p *past) bool { return len(p.lines) >= n || p.seen > len(p.lines) && !since.IsZero() })
+			func(m session.Message) bool {
+				old := m.At.Before(since)
+				older = older || old
+				return !old && !c.ignores(m.From)
+			},
+			func(p *past) bool { return len(p.lines) >= n || older })
 		if err != nil {
 			c.unanswered(err)
 			return

@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,26 @@ func TestHistorySince(t *testing.T) {
 	})
 }
 
+// TestHistoryFar: somebody who is ignored does not end it early.
+func TestHistoryFar(t *testing.T) {
+	in(t, func(w *world) {
+		bob, eve := w.joined("bob"), w.joined("eve")
+		bob.types("too old")
+		pass(2 * time.Hour)
+		for i := range 250 {
+			bob.types(fmt.Sprint("line ", i))
+		}
+		bob.shows("bob: line 249")
+		eve.types("spam")
+		bob.shows("eve: spam")
+		ana := w.join("ana", "", few)
+		ana.shows("bob: line 249", "eve: spam", "-- you are ana in general; /help lists commands")
+		ana.types("/ignore eve")
+		ana.types("/history 1h")
+		ana.shows("-- 249 earlier lines --", "bob: line 0", "bob: line 248", "-- end of earlier lines --")
+	})
+}
+
 // TestSearch finds the newest lines with some text, however far back.
 func TestSearch(t *testing.T) {
 	in(t, func(w *world) {
@@ -124,6 +145,35 @@ func TestOutbox(t *testing.T) {
 		}
 		ana.types("/outbox drop all")
 		ana.shows("-- 0 lines thrown away")
+	})
+}
+
+// TestDropAll: what is thrown away goes at once. If a stale line went first, those
+// behind it would be on their way.
+func TestDropAll(t *testing.T) {
+	in(t, func(w *world) {
+		ana := w.join("ana", "", func(_ *chat.Options, o *session.Options) { o.StaleAfter = 10 * time.Minute })
+		ana.shows("-- you are ana in general; /help lists commands")
+		bob := w.joined("bob")
+		ana.shows("-- bob joined general")
+		w.cut("ana")
+		ana.row("reconnecting")
+		ana.types("stale")
+		pass(20 * time.Minute)
+		for i := range 300 {
+			ana.types(fmt.Sprint("fresh ", i))
+		}
+		w.mend()
+		ana.row("1 line was typed long ago")
+		ana.types("/outbox drop all")
+		ana.shows("-- 301 lines thrown away")
+		ana.types("after")
+		bob.shows("ana: after")
+		for _, l := range bob.all() {
+			if strings.Contains(l, "fresh") {
+				t.Fatalf("bob sees %q", l)
+			}
+		}
 	})
 }
 

@@ -14,12 +14,18 @@ func (c *Chat) msg(arg string) {
 	c.private(c.withMember(to), to, strings.TrimSpace(text))
 }
 
+// reply answers the last one who wrote to the user alone. If that is another one than
+// when the user saw whom to answer, it answers nobody.
 func (c *Chat) reply(text string) {
 	c.mu.Lock()
 	to := c.caller
 	c.mu.Unlock()
 	if to.name == "" {
 		c.note(look.Red, "nobody has written to you alone; /msg NAME TEXT begins")
+		return
+	}
+	if to.before != "" && to.since.After(c.typing.began.Add(-glance)) {
+		c.note(look.Red, "not sent: "+to.name+" has just written to you alone, and "+to.before+" before; /msg NAME TEXT says whom you mean, and Up brings the line back")
 		return
 	}
 	c.private(to.room, to.name, text)

@@ -77,6 +77,7 @@ type user struct {
 	ended chan error
 	err   error // of Run, once it has ended
 	stop  context.CancelFunc
+	tell  func(session.Event)
 }
 
 // join has a user chat in general. A user of the same dir is the same one.
@@ -114,7 +115,7 @@ func (w *world) join(name, dir string, tune func(*chat.Options, *session.Options
 	if err != nil {
 		w.Fatal(errors.Join(err, s.Close()))
 	}
-	u.complete = c.Complete
+	u.complete, u.tell = c.Complete, c.Tell
 	ctx, stop := context.WithCancel(w.Context())
 	u.stop = stop
 	go func() { u.ended <- c.Run(ctx, u.screen) }()

@@ -9,10 +9,20 @@ import (
 	"holdfast/session"
 )
 
-// caller is who last wrote to the user alone, and where.
+// caller is who last wrote to the user alone.
 type caller struct {
-	name string
-	room *room
+	name   string
+	room   *room     // where
+	before string    // who was the last one before, empty if nobody
+	since  time.Time // when that changed
+}
+
+// calledBy makes from, who has written to the user alone, the caller.
+func (c *Chat) calledBy(from string, r *room) {
+	if c.caller.name != from {
+		c.caller.name, c.caller.before, c.caller.since = from, c.caller.name, time.Now()
+	}
+	c.caller.room = r
 }
 
 // message prints a line of the room's.
@@ -27,8 +37,8 @@ func (c *Chat) message(r *room, m session.Message, s *shown) {
 	if !mine && c.ignored.has(m.From) {
 		return
 	}
-	if m.To != "" && !mine {
-		c.caller = caller{m.From, r}
+	if m.To == r.s.Name() && !mine {
+		c.calledBy(m.From, r)
 	}
 	lines := append(c.dayOf(m.At), c.lines(r, m)...)
 	r.seen = r.seen || m.Seen

@@ -85,6 +85,7 @@ const (
 	quietTime  = 300 * time.Millisecond // an ack within this shows no mark
 	doubtAfter = 3 * time.Second        // silence that is shown when an ack is due; the session doubts the link too
 	leaveTime  = 2 * time.Second        // for lines on their way when the user leaves
+	glance     = time.Second            // until the user has seen who writes
 	askTime    = 10 * time.Second       // for an answer of the server to a command
 	drawEvery  = 500 * time.Millisecond // how often countdowns and ages are redrawn
 )

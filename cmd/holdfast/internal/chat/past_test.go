@@ -81,11 +81,14 @@ func TestHistoryFar(t *testing.T) {
 		bob.shows("bob: line 249")
 		eve.types("spam")
 		bob.shows("eve: spam")
+		bob.types("now")
+		bob.types("and now")
+		bob.shows("bob: and now")
 		ana := w.join("ana", "", few)
-		ana.shows("bob: line 249", "eve: spam", "-- you are ana in general; /help lists commands")
+		ana.shows("bob: and now", "-- you are ana in general; /help lists commands")
 		ana.types("/ignore eve")
 		ana.types("/history 1h")
-		ana.shows("-- 249 earlier lines --", "bob: line 0", "bob: line 248", "-- end of earlier lines --")
+		ana.shows("-- 250 earlier lines --", "bob: line 0", "bob: line 249", "-- end of earlier lines --")
 	})
 }
 

@@ -23,6 +23,7 @@ func TestPrivate(t *testing.T) {
 		ana.shows("bob -> ana: what?")
 		cem.types("/msg ana me too")
 		ana.shows("cem -> ana: me too")
+		pass(time.Minute)
 		ana.types("/reply to whom?")
 		cem.shows("ana -> cem: to whom?")
 		ana.types("/msg nobody hello")
@@ -49,6 +50,43 @@ func TestPrivate(t *testing.T) {
 				t.Errorf("cem sees %q", l)
 			}
 		}
+	})
+}
+
+// TestReplyToWhom: a line that lands while the user answers another does not redirect
+// the answer.
+func TestReplyToWhom(t *testing.T) {
+	in(t, func(w *world) {
+		ana, bob, cem := w.joined("ana"), w.joined("bob"), w.joined("cem")
+		bob.types("/msg ana first")
+		ana.shows("bob -> ana: first")
+		ana.types("/reply at once")
+		bob.shows("ana -> bob: at once")
+		pass(time.Minute)
+		began := time.Now()
+		pass(10 * time.Second)
+		cem.types("/msg ana second")
+		ana.shows("cem -> ana: second")
+		pass(10 * time.Second)
+		const text = "/reply not yours"
+		ana.press(key{line: text, began: began})
+		const asks = "-- not sent: cem has just written to you alone, and bob before; /msg NAME TEXT says whom you mean, and Up brings the line back"
+		ana.shows(asks)
+		ana.recalls(text)
+		ana.types("/reply yours")
+		cem.shows("ana -> cem: yours")
+		bob.types("/msg ana third")
+		ana.shows("bob -> ana: third")
+		ana.types("/reply too soon")
+		ana.shows(strings.NewReplacer("bob", "cem", "cem", "bob").Replace(asks))
+		pass(2 * time.Second)
+		ana.pastes("/reply now yours")
+		ana.types("")
+		bob.shows("ana -> bob: now yours")
+		ana.tell(session.Message{From: "cem", To: "anna", Text: "for another", At: time.Now()})
+		pass(2 * time.Second)
+		ana.types("/reply still yours")
+		bob.shows("ana -> bob: still yours")
 	})
 }
 

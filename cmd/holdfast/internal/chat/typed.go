@@ -17,6 +17,7 @@ import (
 
 // typing is what Run's goroutine knows of the user's last keys.
 type typing struct {
+	began       time.Time // the line that is done now
 	warned      int       // how many lines the user knows would be left unsent
 	interrupted time.Time // when the user was told that Ctrl-C leaves; zero after any other key
 	quit, now   bool      // the user leaves; at once
@@ -117,6 +118,7 @@ func (c *Chat) enter(line string) {
 		c.redialIfWaiting()
 		return
 	}
+	c.typing.began = c.term.Began()
 	c.term.AddHistory(line)
 	switch what {
 	case spoiled:

@@ -17,7 +17,7 @@ func (c *Chat) status(string) {
 		st := r.s.Status()
 		text := r.s.Name() + " in " + r.s.Room() + ": " + st.State.String()
 		if st.RTT > 0 {
-			text += fmt.Sprintf(", round trip %v", st.RTT.Round(time.Millisecond))
+			text += ", round trip " + say.Millis(st.RTT)
 		}
 		if !st.Heard.IsZero() {
 			text += ", last contact " + say.Ago(time.Since(st.Heard)) + " ago"

@@ -80,7 +80,11 @@ func (c *Chat) history(arg string) {
 			p.lines, p.end = p.lines[over:], false
 		}
 		if len(p.lines) == 0 {
-			c.note(look.Yellow, "nothing earlier"+c.within(since))
+			text := "there are no earlier lines in " + r.s.Room()
+			if !since.IsZero() {
+				text += " of the last " + arg
+			}
+			c.note(look.Yellow, text)
 			return
 		}
 		c.mu.Lock()
@@ -92,13 +96,6 @@ func (c *Chat) history(arg string) {
 		}
 		c.showPast(r, title, p.lines)
 	})
-}
-
-func (c *Chat) within(since time.Time) string {
-	if since.IsZero() {
-		return ""
-	}
-	return " than what is above, and not older than that"
 }
 
 // span reads how much of the past is wanted: a number of lines, or a time.

@@ -54,13 +54,14 @@ func (c *Chat) who(name string) {
 }
 
 func (c *Chat) whois(name string) {
+	name = strings.ToLower(name) // as all others see it
 	c.mu.Lock()
 	var in []string
 	away := ""
 	for _, r := range c.rooms {
 		if n, ok := r.member(name); ok {
 			in = append(in, r.s.Room())
-			name, away = n, r.away[n]
+			away = r.away[n]
 		}
 	}
 	c.mu.Unlock()

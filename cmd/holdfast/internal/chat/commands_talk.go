@@ -33,9 +33,10 @@ func (c *Chat) reply(text string) {
 
 // private sends a line that only its receiver sees, and says if that one is away.
 func (c *Chat) private(r *room, to, text string) {
+	to = strings.ToLower(to) // as all others see it
 	c.send(text, func(lines ...string) (session.ID, error) { return r.s.SendTo(to, lines...) })
 	c.mu.Lock()
-	why := r.away[strings.ToLower(to)]
+	why := r.away[to]
 	c.mu.Unlock()
 	if why != "" {
 		c.note(look.Dim, to+" is away: "+why)
@@ -95,7 +96,7 @@ func (c *Chat) ignore(name string) {
 		return
 	}
 	for _, r := range c.open() {
-		if name == r.s.Name() {
+		if strings.EqualFold(name, r.s.Name()) {
 			c.note(look.Red, "that is you")
 			return
 		}

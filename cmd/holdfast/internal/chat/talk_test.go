@@ -143,11 +143,20 @@ func TestPaste(t *testing.T) {
 		ana.types(six)
 		ana.types("")
 		ana.shows("ana: 1")
-		ana.pastes("1\n2\n3\n4\n5")
-		ana.shows("ana: 1")
-		for _, line := range []string{"/quit\n", "/me waves\nand smiles", " /quit"} {
+		ana.pastes("1\n2\n3\n4\n5\n")
+		ana.shows("ana: 1", "        │ 5")
+		ana.pastes("copied\n\n")
+		ana.types("behind it")
+		ana.shows("ana: copied", "ana: behind it")
+		if l := ana.all(); untimed(l[len(l)-2]) != "ana: copied" {
+			t.Errorf("the end of what was pasted was sent: %q", l)
+		}
+		ana.pastes("/version\n")
+		ana.shows("-- pasted: Enter runs /version, anything else does not")
+		ana.types("no")
+		for _, line := range []string{"/quit\n/quit", "/me waves\nand smiles", " /quit"} {
 			ana.pastes(line)
-			ana.shows("-- not sent: a command is one line that begins with /; // there would say it")
+			ana.shows("-- not sent: a command is one line and begins with /; to say this as text, begin it with //; Up brings it back")
 		}
 		ana.recalls(six, " /quit")
 		pass(time.Minute)

@@ -107,6 +107,9 @@ func (c *Chat) waiting() (n int) {
 
 // enter does what a typed line says.
 func (c *Chat) enter(line string) {
+	if c.term.Pasted() {
+		line = strings.TrimRight(line, "\n") // a copied line brings its end along
+	}
 	what, name, rest := parse(line)
 	if q := c.typing.question; q != nil && what == nothing {
 		c.typing.question = nil
@@ -122,7 +125,7 @@ func (c *Chat) enter(line string) {
 	c.term.AddHistory(line)
 	switch what {
 	case spoiled:
-		c.note(look.Red, "not sent: a command is one line that begins with /; // there would say it")
+		c.note(look.Red, "not sent: a command is one line and begins with /; to say this as text, begin it with //; Up brings it back")
 	case order:
 		do := func() { c.run(name, rest) }
 		if c.term.Pasted() {

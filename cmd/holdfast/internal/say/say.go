@@ -96,6 +96,14 @@ func Ago(d time.Duration) string {
 	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
 }
 
+// Millis is a short time for people: "12 ms", and never zero.
+func Millis(d time.Duration) string {
+	if d < time.Millisecond {
+		return "under 1 ms"
+	}
+	return Number(int(d.Round(time.Millisecond).Milliseconds())) + " ms"
+}
+
 // Count counts things for people.
 func Count(n int, what string) string {
 	if n == 1 {

@@ -56,6 +56,8 @@ func TestNumbers(t *testing.T) {
 		{say.Ago(59 * time.Second), "59 s"},
 		{say.Ago(61 * time.Second), "1 min"},
 		{say.Ago(125 * time.Minute), "2 h 5 min"},
+		{say.Millis(time.Microsecond), "under 1 ms"},
+		{say.Millis(1700 * time.Microsecond), "2 ms"},
 		{say.Count(0, "line"), "0 lines"},
 		{say.Count(1, "line"), "1 line"},
 		{say.Number(999), "999"},

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,7 +53,27 @@ func checkServer(text string) error {
 	if err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return errors.New("want ws://HOST:PORT or wss://HOST")
 	}
+	return checkPort(u.Port())
+}
+
+// checkPort wants a port's number, or none.
+func checkPort(port string) error {
+	if _, err := strconv.ParseUint(port, 10, 16); port != "" && err != nil {
+		return errors.New("want a port up to 65535")
+	}
 	return nil
+}
+
+// checkListen wants an address to listen at.
+func checkListen(text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil || port == "" {
+		return errors.New("want HOST:PORT, like 127.0.0.1:18093")
+	}
+	if strings.Trim(port, "0123456789") != "" {
+		return nil // a service's name, as http
+	}
+	return checkPort(port)
 }
 
 // access is how a command reaches the server. It is only read.

@@ -28,7 +28,7 @@ func serveCommand() *cli.Command {
 			"one. Logs to stderr, never what is said. SIGTERM and SIGINT drain it: nobody is let in,\n" +
 			"what was taken is stored and acknowledged, clients are told when to come back.",
 		Flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "listen", Usage: "serve at `HOST:PORT`", Value: "127.0.0.1:8080"},
+			checkedFlag("listen", "serve at `HOST:PORT`", "127.0.0.1:8080", check{test: checkListen}),
 			levelFlag(),
 			&cli.BoolFlag{Name: "hide-rooms", Usage: "list no rooms to those who don't know their names"},
 		}, serverFlags(""), configFlags()),

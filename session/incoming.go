@@ -23,7 +23,11 @@ func (l *link) handle(f wire.Frame) error {
 			return fmt.Errorf("%w: it wants a line that was set aside", errResync)
 		}
 	case *wire.Refused:
-		l.s.refused(ID{f.Source, f.N}, RefusedError{Code: f.Code, Message: f.Message})
+		why := RefusedError{Code: f.Code, Message: f.Message}
+		if f.Code == CodeDiscarded { // that is not for a server to say
+			why.Code = ""
+		}
+		l.s.refused(ID{f.Source, f.N}, why)
 	case *wire.Presence:
 		return l.presence(f)
 	case *wire.Page:

@@ -50,7 +50,7 @@ func (c *Chat) receipt(r *room, e session.Receipt, s *shown) {
 			c.outage.sent++
 			c.outage.acked = time.Now()
 		}
-	case e.Err.Code == discarded: // by /outbox drop, which says so
+	case e.Err.Code == session.CodeDiscarded: // by /outbox drop, which says so
 	default:
 		line := typedFor(e.Err)
 		s.lines = append(s.lines, c.marks(look.Red, c.where(r)+"not sent: "+e.Err.Message+hint(e.Err.Code), line)...)
@@ -58,14 +58,11 @@ func (c *Chat) receipt(r *room, e session.Receipt, s *shown) {
 	}
 }
 
-// discarded is the code of a receipt for a line that the user has thrown away.
-const discarded = "discarded"
-
 // hint says what can be done about a line that was refused for that reason. All are
 // back under the arrow keys.
 func hint(code string) string {
 	switch code {
-	case wire.RefusedTooLong, "too_big":
+	case wire.RefusedTooLong, session.CodeTooBig:
 		return "; Up brings it back, to be sent in pieces"
 	case wire.RefusedUnknown:
 		return "; /who tells who is here, Up brings the line back"

@@ -61,7 +61,7 @@ type Presence struct {
 	Here   []string          `json:"here,omitempty" doc:"all members; only after each connection"`
 	Joined []string          `json:"joined,omitempty" doc:"who came"`
 	Left   []string          `json:"left,omitempty" doc:"who went"`
-	Away   map[string]string `json:"away,omitempty" doc:"who is away, and why"`
+	Away   map[string]string `json:"away,omitzero" doc:"all who are away, and why: the whole list; {} when nobody is any more, missing when nothing changed"`
 }
 
 // State says how the link is.
@@ -102,7 +102,7 @@ type Room struct {
 
 // Step is one step on the way to the server.
 type Step struct {
-	Step   string  `json:"step" doc:"name, dns, tcp, tls, upgrade, token or ping"`
+	Step   string  `json:"step" doc:"name, tcp, tls, upgrade, token or ping"`
 	OK     bool    `json:"ok" doc:"whether it went well"`
 	MS     float64 `json:"ms" doc:"how long it took, in milliseconds"`
 	Detail string  `json:"detail" doc:"what was found, or went wrong, for people"`
@@ -160,7 +160,7 @@ func describe(name, doc, from string, record any) Type {
 			continue
 		}
 		tag, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		t.Fields = append(t.Fields, Field{Name: tag, Kind: kind(f.Type), Optional: options == "omitempty", Doc: f.Tag.Get("doc")})
+		t.Fields = append(t.Fields, Field{Name: tag, Kind: kind(f.Type), Optional: options != "", Doc: f.Tag.Get("doc")})
 	}
 	return t
 }

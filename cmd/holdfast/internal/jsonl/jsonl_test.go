@@ -65,3 +65,15 @@ func FuzzLine(f *testing.F) {
 		}
 	})
 }
+
+// TestAway: that nobody is away any more is said, and nothing when nothing changed.
+func TestAway(t *testing.T) {
+	for want, away := range map[string]map[string]string{
+		`{"type":"presence","room":"r","away":{}}`: {},
+		`{"type":"presence","room":"r"}`:           nil,
+	} {
+		if got := Line(Presence{Room: "r", Away: away}); got != want+"\n" {
+			t.Errorf("%v: %s, want %s", away, got, want)
+		}
+	}
+}

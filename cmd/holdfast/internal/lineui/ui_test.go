@@ -94,15 +94,13 @@ func TestHugePaste(t *testing.T) {
 func TestBegan(t *testing.T) {
 	t.Parallel()
 	s := start(t, "chat", 60, 12)
-	s.keys("x\x7f\x03\x03one\x03")
+	s.keys("x\x7f\x03\x03one\x03\x1b[200~pasted\x1b[201~\x03") // at once: between two lines Ctrl-C is a signal
 	for _, want := range []string{
 		`line "" lineui: interrupted`, "no key", `line "" lineui: interrupted`, `line "" lineui: interrupted`,
+		"pasted", `line "" lineui: interrupted`,
 	} {
 		s.expect(want)
 	}
-	s.keys("\x1b[200~pasted\x1b[201~\x03")
-	s.expect("pasted")
-	s.expect(`line "" lineui: interrupted`)
 }
 
 // What is pasted counts for its own line only, and to the end of that.

@@ -111,6 +111,12 @@ func wordOffers(words []string) (offers []offer) {
 
 // argumentOffers are what an argument of the command can be.
 func argumentOffers(ctx context.Context, app *cli.App, command *cli.Command, before []string) []offer {
+	for i, word := range before[1:] {
+		value := strings.HasPrefix(before[i], "-") && takesValue(command, before[i])
+		if !strings.HasPrefix(word, "-") && !value {
+			return nil // there is one already, and none takes two of these
+		}
+	}
 	switch command.Name {
 	case "join", "tail", "who", "history":
 		return roomOffers(ctx, command, before)

@@ -31,6 +31,10 @@ func TestComplete(t *testing.T) {
 		{"serve --log-level ", "debug info warn error"},
 		{"tail ", "general"},
 		{"join g", "general"},
+		{"tail --color never g", "general"},
+		{"tail general ", ""},
+		{"history --server general ", ""}, // no server is there
+		{"help join ", ""},
 		{"send --room ", "general"},
 		{"send --room=", "--room=general"},
 		{"who x", ""},

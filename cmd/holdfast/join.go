@@ -61,7 +61,11 @@ func join(c *cli.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if h != nil {
+		who := newTeller(c)
+		if h == nil {
+			who.say("a server answers at %s already", c.String("server"))
+		} else {
+			who.say("serving at %s; it ends with this chat", c.String("server"))
 			defer func() { err = errors.Join(err, h.stop()) }()
 		}
 	}

@@ -49,6 +49,9 @@ func roomsCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			if len(rooms) == 0 {
+				fmt.Fprintln(c.App.ErrWriter, "holdfast: nobody is in any room")
+			}
 			for _, r := range rooms {
 				text := fmt.Sprintf("%s\t%s\n", cleaned(r.Room), count(r.Members, "member"))
 				if c.Bool("json") {
@@ -123,6 +126,9 @@ func runWho(ctx context.Context, c *cli.Context, a *ask.Client) error {
 	rooms, err := a.Rooms(ctx)
 	if err != nil {
 		return err
+	}
+	if len(rooms) == 0 {
+		fmt.Fprintln(c.App.ErrWriter, "holdfast: nobody is in any room")
 	}
 	for _, r := range rooms {
 		members, err := a.Members(ctx, r.Room)

@@ -17,6 +17,11 @@ import (
 func TestReads(t *testing.T) {
 	home(t)
 	serveFor(t)
+	for _, args := range []string{"who", "rooms"} {
+		if code, out, errs := holdfast(t, "", args); code != exitOK || out != "" || errs != "holdfast: nobody is in any room\n" {
+			t.Errorf("%s: code %d, stdout %q, stderr %q", args, code, out, errs)
+		}
+	}
 	if code, _, errs := holdfast(t, "one\ntwo\nthree\n", "send", "--room", "general", "--as", "ana"); code != exitOK {
 		t.Fatal(errs)
 	}

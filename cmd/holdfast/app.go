@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -59,6 +60,20 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		c.CustomHelpTemplate = commandHelp(c)
 	}
 	return app
+}
+
+// helpFlag is --help. The library has one flag for all apps and writes to it when it
+// parses: two runs in one process, as in tests, would race for it.
+type helpFlag struct{ *cli.BoolFlag }
+
+func init() {
+	cli.HelpFlag = helpFlag{&cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "show help", DisableDefaultText: true}}
+}
+
+// Apply implements cli.Flag.
+func (f helpFlag) Apply(set *flag.FlagSet) error {
+	own := *f.BoolFlag
+	return own.Apply(set)
 }
 
 // permute moves flags in front of arguments, where urfave/cli demands them: it takes

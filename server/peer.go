@@ -186,10 +186,8 @@ func (p *peer) enroll(h *wire.Hello, w *wire.Welcome) (old *peer, err error) {
 	names := r.names()
 	w.Members = names[:min(len(names), namesInWelcome)]
 	p.out.push(w)
-	for rest := names[len(w.Members):]; len(rest) > 0; {
-		n := min(len(rest), namesPerFrame)
-		p.out.push(&wire.Presence{Joined: rest[:n]})
-		rest = rest[n:]
+	for some := range slices.Chunk(names[len(w.Members):], namesPerFrame) {
+		p.out.push(&wire.Presence{Joined: some})
 	}
 	for some := range slices.Chunk(absences(r.away), absentPerFrame) {
 		p.out.push(&wire.Presence{Away: some})

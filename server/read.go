@@ -82,12 +82,7 @@ func (s *Server) readRoom(w http.ResponseWriter, req *http.Request) {
 
 // readLines gives lines that everybody may read.
 func (s *Server) readLines(w http.ResponseWriter, req *http.Request) {
-	before, err := number(req, "before", 0, wire.MaxNumber, 0)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	limit, err := number(req, "limit", 1, wire.MaxPage, wire.MaxPage)
+	before, limit, err := which(req)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -163,12 +158,20 @@ func reply(w http.ResponseWriter, answer any) {
 	_ = e.Encode(answer) // who asked may have gone
 }
 
-// number reads a number of the query's.
-func number(req *http.Request, name string, least, most, unsaid uint64) (uint64, error) {
+// which reads from the query which lines are asked for.
+func which(req *http.Request) (before, limit uint64, err error) {
 	query, err := url.ParseQuery(req.URL.RawQuery)
 	if err != nil {
-		return 0, fmt.Errorf("query: %w", err)
+		return 0, 0, fmt.Errorf("query: %w", err)
 	}
+	if before, err = number(query, "before", 0, wire.MaxNumber, 0); err == nil {
+		limit, err = number(query, "limit", 1, wire.MaxPage, wire.MaxPage)
+	}
+	return before, limit, err
+}
+
+// number reads a number of the query's.
+func number(query url.Values, name string, least, most, unsaid uint64) (uint64, error) {
 	text := query.Get(name)
 	if text == "" {
 		return unsaid, nil

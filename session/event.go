@@ -49,6 +49,12 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string { return "line refused: " + e.Message }
 
+// The codes of a RefusedError that no server gives.
+const (
+	CodeDiscarded = "discarded" // by Discard
+	CodeTooBig    = "too_big"   // the server ends each connection at a line of its size
+)
+
 // Gap says that lines are missing here, before the next Message.
 type Gap struct {
 	Lost   int64  // how many can't be shown; -1 unknown

@@ -8,8 +8,11 @@ import "time"
 
 // weigh looks, at the start of a connection, whether the user is to be asked, under mu.
 func (o *outbox) weigh(now time.Time) {
-	n, _ := o.old(now)
-	o.asking = o.window > 0 && n > 0
+	o.asking = false
+	if o.window > 0 {
+		n, _ := o.old(now)
+		o.asking = n > 0
+	}
 }
 
 // old returns how many lines are stale and were not released, and when the first of
@@ -94,9 +97,3 @@ func (s *Session) Discard(ids ...ID) int {
 	}
 	return len(lines)
 }
-
-// The codes of a RefusedError that no server gives.
-const (
-	CodeDiscarded = "discarded" // by Discard
-	CodeTooBig    = "too_big"   // the server ends each connection at a line of its size
-)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -90,17 +91,23 @@ func (s stream) Read(p []byte) (int, error) {
 	return n, noEOF(err)
 }
 
-// privateClient is net/http's default but for redirects: one that turns up comes
-// from a login page in between, not from the server.
-var privateClient = &http.Client{
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	Transport: &http.Transport{
-		Proxy:             http.ProxyFromEnvironment,
-		DisableKeepAlives: true, // a refused attempt must not keep a socket
+// NewClient returns the client that Options.HTTPClient means by zero, with certificates
+// checked as conf says; nil means as the system does. It is net/http's default but for
+// redirects: one that turns up comes from a login page in between, not from the server.
+func NewClient(conf *tls.Config) *http.Client {
+	return &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			Proxy:             http.ProxyFromEnvironment,
+			DisableKeepAlives: true, // a refused attempt must not keep a socket
+			TLSClientConfig:   conf,
 
-		// What net/http has begun goes on in the background when the attempt's
-		// time is over. These end it.
-		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-		TLSHandshakeTimeout: 10 * time.Second,
-	},
+			// What net/http has begun goes on in the background when the attempt's
+			// time is over. These end it.
+			DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+			TLSHandshakeTimeout: 10 * time.Second,
+		},
+	}
 }
+
+var privateClient = NewClient(nil)

@@ -14,12 +14,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"holdfast/cmd/holdfast/internal/config"
 	"holdfast/session"
+	"holdfast/transport"
 )
 
 const defaultServer = "ws://127.0.0.1:8080"
@@ -102,28 +102,13 @@ func newAccess(c *cli.Context) (*access, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.client = newClient(roots)
+	a.client = transport.NewClient(&tls.Config{RootCAs: roots})
 	return a, nil
 }
 
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// newClient is as transport's own, but trusts roots; nil for the system's. A redirect
-// comes from a login page in between, not from the server.
-func newClient(roots *x509.CertPool) *http.Client {
-	return &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DisableKeepAlives:   true,
-			DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-			TLSHandshakeTimeout: 10 * time.Second,
-			TLSClientConfig:     &tls.Config{RootCAs: roots},
-		},
-	}
 }
 
 // readToken returns the access token; empty if there is none.
@@ -188,4 +173,13 @@ func stateDir(c *cli.Context) (string, error) {
 		return "", fmt.Errorf("profile %s: %w", profile, err)
 	}
 	return filepath.Join(dir, "profiles", profile), nil
+}
+
+// stateHere is stateDir, but says where the user's place is too.
+func stateHere(c *cli.Context) (string, error) {
+	dir, err := stateDir(c)
+	if dir == "" && err == nil {
+		return session.DefaultDir()
+	}
+	return dir, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"holdfast/cmd/holdfast/internal/jsonl"
 	"holdfast/cmd/holdfast/internal/probe"
+	"holdfast/cmd/holdfast/internal/say"
 	"holdfast/transport"
 )
 
@@ -68,7 +69,7 @@ func stepLine(s probe.Step, asJSON bool) string {
 	if s.Err != nil {
 		mark = "FAIL"
 	}
-	return fmt.Sprintf("%s %-8s %8s  %s\n", mark, s.Name, millis(s.Took), cleaned(s.Detail))
+	return fmt.Sprintf("%s %-8s %8s  %s\n", mark, s.Name, millis(s.Took), say.Clean(s.Detail))
 }
 
 func millis(d time.Duration) string {

@@ -149,10 +149,7 @@ func keptWhere(c *cli.Context, err error) error {
 	if !errors.As(err, &rejected) || rejected.Code != wire.NameTaken || !errors.Is(err, session.ErrUnsent) {
 		return err
 	}
-	dir, noDir := stateDir(c)
-	if dir == "" && noDir == nil {
-		dir, noDir = session.DefaultDir()
-	}
+	dir, noDir := stateHere(c)
 	if noDir != nil {
 		return errors.Join(err, noDir)
 	}

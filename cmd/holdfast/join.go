@@ -183,7 +183,7 @@ func (p *pipe) print(wait *patience) {
 			show(say.Presence(e, p.s.Room(), p.s.Name(), !known)...)
 			known = true
 		case session.Gap:
-			show("* " + sayGap(e))
+			show("* " + say.Gap(e))
 		case session.Held:
 			wait.held(e)
 			p.held(e)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"holdfast/cmd/holdfast/internal/say"
 	"holdfast/session"
 )
 
@@ -23,7 +24,7 @@ type patience struct {
 // What made a context lose patience.
 var (
 	errUnreachable = errors.New("server unreachable")
-	errHeld        = errors.New(heldText)
+	errHeld        = errors.New(say.HeldText)
 )
 
 // newPatience returns a context that ends when the server was out of reach for as long

@@ -55,10 +55,7 @@ func prompt(ctx context.Context, c *cli.Context, room string, wait *patience) (e
 	if err != nil {
 		return err
 	}
-	dir, err := stateDir(c)
-	if dir == "" && err == nil {
-		dir, err = session.DefaultDir()
-	}
+	dir, err := stateHere(c)
 	if err == nil {
 		talk, err = chat.New(s, chat.Options{
 			Open: open, Describe: describe, Nearest: nearest, See: wait.follow, Rooms: rooms.Rooms,

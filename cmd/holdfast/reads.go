@@ -13,6 +13,7 @@ import (
 
 	"holdfast/cmd/holdfast/internal/ask"
 	"holdfast/cmd/holdfast/internal/jsonl"
+	"holdfast/cmd/holdfast/internal/say"
 )
 
 // readFlags are of the commands that ask once and need not be anybody.
@@ -45,15 +46,12 @@ func roomsCommand() *cli.Command {
 			if err := noArgs(c); err != nil {
 				return err
 			}
-			rooms, err := a.Rooms(ctx)
+			rooms, err := roomsThere(ctx, c, a)
 			if err != nil {
 				return err
 			}
-			if len(rooms) == 0 {
-				fmt.Fprintln(c.App.ErrWriter, "holdfast: nobody is in any room")
-			}
 			for _, r := range rooms {
-				text := fmt.Sprintf("%s\t%s\n", cleaned(r.Room), count(r.Members, "member"))
+				text := fmt.Sprintf("%s\t%s\n", say.Clean(r.Room), say.Count(r.Members, "member"))
 				if c.Bool("json") {
 					text = jsonl.Line(jsonl.Room{Room: r.Room, Members: r.Members})
 				}
@@ -111,6 +109,16 @@ func saidNo(e *ask.Error) error {
 	return &exitError{code: exitRefused, err: fmt.Errorf("the server refused: %w", e)}
 }
 
+// roomsThere asks for the rooms that somebody is in, and says on stderr if there are
+// none: no output at all looks like a fault.
+func roomsThere(ctx context.Context, c *cli.Context, a *ask.Client) ([]ask.Room, error) {
+	rooms, err := a.Rooms(ctx)
+	if err == nil && len(rooms) == 0 {
+		fmt.Fprintln(c.App.ErrWriter, "holdfast: nobody is in any room")
+	}
+	return rooms, err
+}
+
 func runWho(ctx context.Context, c *cli.Context, a *ask.Client) error {
 	room, err := oneRoom(c)
 	if err != nil {
@@ -123,12 +131,9 @@ func runWho(ctx context.Context, c *cli.Context, a *ask.Client) error {
 		}
 		return printMembers(c, room, members, false)
 	}
-	rooms, err := a.Rooms(ctx)
+	rooms, err := roomsThere(ctx, c, a)
 	if err != nil {
 		return err
-	}
-	if len(rooms) == 0 {
-		fmt.Fprintln(c.App.ErrWriter, "holdfast: nobody is in any room")
 	}
 	for _, r := range rooms {
 		members, err := a.Members(ctx, r.Room)
@@ -148,9 +153,9 @@ func printMembers(c *cli.Context, room string, members []ask.Member, inLine bool
 	var b strings.Builder
 	var names []string
 	for _, m := range members {
-		name, away := cleaned(m.Name), ""
+		name, away := say.Clean(m.Name), ""
 		if m.Away != "" {
-			away = "away: " + cleaned(m.Away)
+			away = "away: " + say.Clean(m.Away)
 		}
 		switch {
 		case c.Bool("json"):
@@ -164,7 +169,7 @@ func printMembers(c *cli.Context, room string, members []ask.Member, inLine bool
 		}
 	}
 	if len(names) > 0 {
-		b.WriteString(cleaned(room) + ": " + strings.Join(names, ", ") + "\n")
+		b.WriteString(say.Clean(room) + ": " + strings.Join(names, ", ") + "\n")
 	}
 	_, err := io.WriteString(c.App.Writer, b.String())
 	return err

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"holdfast/cmd/holdfast/internal/jsonl"
+	"holdfast/cmd/holdfast/internal/say"
 	"holdfast/session"
 	"holdfast/session/wire"
 )
@@ -114,7 +115,7 @@ func (w *sender) receipt(r session.Receipt) {
 	}
 	if r.Err != nil {
 		w.gone++
-		fmt.Fprintf(w.stderr, "holdfast: not sent: %s: %s\n", cleaned(r.Err.Message), cleaned(r.Err.Text))
+		fmt.Fprintf(w.stderr, "holdfast: not sent: %s: %s\n", say.Clean(r.Err.Message), say.Clean(r.Err.Text))
 	}
 	if number, known := w.origin.find(r); known {
 		w.settled(r, number)
@@ -277,7 +278,7 @@ func (w *sender) verdict(ctx context.Context, err error) error {
 		return err
 	}
 	if err == nil && w.bad+w.gone > 0 {
-		return fmt.Errorf("not sent: %s", count(w.bad+w.gone, "line"))
+		return fmt.Errorf("not sent: %s", say.Count(w.bad+w.gone, "line"))
 	}
 	return err
 }

@@ -102,20 +102,19 @@ func fillToken(c *cli.Context, layers []layer) error {
 	for i, from := range layers {
 		a, hasToken := from(tokenFlags[0])
 		b, hasFile := from(tokenFlags[1])
+		used, s := token, a
 		switch {
 		case hasToken && hasFile:
 			return a.wrong("there is a token-file too; leave one out")
-		case hasToken:
-			if err := tokenFits(c, layers, i, a); err != nil {
-				return err
-			}
-			return fill(c, token, []layer{from})
 		case hasFile:
-			if err := tokenFits(c, layers, i, b); err != nil {
-				return err
-			}
-			return fill(c, file, []layer{from})
+			used, s = file, b
+		case !hasToken:
+			continue
 		}
+		if err := tokenFits(c, layers, i, s); err != nil {
+			return err
+		}
+		return fill(c, used, []layer{from})
 	}
 	return nil
 }

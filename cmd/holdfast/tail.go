@@ -133,7 +133,7 @@ func (t *tailer) event(room string, e session.Event) error {
 	case isMessage && !t.json:
 		text = strings.Join(shown(t.look, m), "\n") + "\n"
 	case isGap && !t.json:
-		_, err := fmt.Fprintf(t.stderr, "holdfast: %s\n", sayGap(e.(session.Gap)))
+		_, err := fmt.Fprintf(t.stderr, "holdfast: %s\n", say.Gap(e.(session.Gap)))
 		return err
 	}
 	if text == "" {
@@ -146,7 +146,7 @@ func (t *tailer) event(room string, e session.Event) error {
 // shown is a message as people read it.
 func shown(l look.Look, m session.Message) []string {
 	lines := say.Message(m)
-	name := cleaned(m.From)
+	name := say.Clean(m.From)
 	lines[0] = l.Time(m.At) + strings.Replace(lines[0], name, l.Name(name), 1)
 	return lines
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"holdfast/cmd/holdfast/internal/say"
 	"holdfast/session"
 )
 
@@ -25,9 +26,9 @@ func newTeller(c *cli.Context) teller {
 func (t *teller) tell(e session.StateChange, was session.State) {
 	switch {
 	case e.State == session.Waiting && e.Attempt == 1 && was != session.Waiting:
-		t.say("%s; trying again", cleaned(describe(e.Err)))
+		t.say("%s; trying again", say.Clean(describe(e.Err)))
 	case e.State == session.Online && !t.since.IsZero():
-		t.say("connected after %s", ago(time.Since(t.since)))
+		t.say("connected after %s", say.Ago(time.Since(t.since)))
 	}
 	switch e.State {
 	case session.Waiting:
@@ -42,7 +43,7 @@ func (t *teller) tell(e session.StateChange, was session.State) {
 // held says on stderr that the server does not take lines.
 func (t *teller) held(e session.Held) {
 	if e.Code != "" {
-		t.say("%s; lines are kept and tried again", heldText)
+		t.say("%s; lines are kept and tried again", say.HeldText)
 	}
 }
 
@@ -51,6 +52,3 @@ func (t *teller) say(format string, args ...any) {
 		fmt.Fprintf(t.stderr, "holdfast: "+format+"\n", args...)
 	}
 }
-
-// heldText says what retry with the code storage means.
-const heldText = "the server can't store lines just now: its disk may be full"

@@ -183,7 +183,7 @@ func (c *Chat) linkRow(list []standing) string {
 	case st.State == session.Waiting:
 		parts = append(parts, fmt.Sprintf("reconnecting %s (attempt %d)", c.countdown(st.RetryAt), st.Attempt))
 	case st.Held != "":
-		parts = append(parts, "the server can't store lines just now: its disk may be full")
+		parts = append(parts, say.HeldText)
 	case st.doubtful():
 		return "last contact " + say.Ago(time.Since(st.Heard)) + " ago"
 	case st.State == session.Dialing && st.level:

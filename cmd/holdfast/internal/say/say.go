@@ -21,6 +21,9 @@ const (
 // in another's mouth by a line break.
 const Gutter = "  | "
 
+// HeldText says what session.Held means.
+const HeldText = "the server can't store lines just now: its disk may be full"
+
 // Clean makes one printable line of text that is not ours.
 func Clean(text string) string { return safe.Line(text, maxRunes) }
 

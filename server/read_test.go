@@ -97,6 +97,26 @@ func TestReadWithoutJoining(t *testing.T) {
 	})
 }
 
+// TestUsers: a user counts once, in however many rooms.
+func TestUsers(t *testing.T) {
+	bubble(t, nil, func(w *world) {
+		want := func(n int) {
+			t.Helper()
+			if got := w.srv.Users(); got != n {
+				t.Errorf("%d users, want %d", got, n)
+			}
+		}
+		want(0)
+		ana := w.join("general", "ana")
+		w.join("random", "ana")
+		w.join("general", "bob")
+		want(2)
+		w.get("/rooms/third")
+		ana.drop()
+		want(2)
+	})
+}
+
 func TestHiddenRooms(t *testing.T) {
 	bubble(t, &server.Options{HideRooms: true}, func(w *world) {
 		w.join("attic", "ana")

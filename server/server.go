@@ -170,6 +170,19 @@ func (s *Server) greet(p *peer, on bool) bool {
 	return !s.draining
 }
 
+// Users returns how many users are members of a room now: connected, or expected back.
+func (s *Server) Users() int {
+	users := map[string]bool{}
+	for _, r := range s.hub.open() {
+		r.mu.Lock()
+		for user := range r.members {
+			users[user] = true
+		}
+		r.mu.Unlock()
+	}
+	return len(users)
+}
+
 // Failed is closed when the store can't store any more and the server ends its
 // connections. Call Shutdown, and end the process: what is on disk is sound.
 func (s *Server) Failed() <-chan struct{} { return s.failed }

@@ -56,6 +56,7 @@ func join(c *cli.Context) (err error) {
 	if _, err := mustName(c); err != nil {
 		return err
 	}
+	others := func() int { return 0 }
 	if c.Bool("host") {
 		h, err := hostHere(c)
 		if err != nil {
@@ -66,13 +67,17 @@ func join(c *cli.Context) (err error) {
 			who.say("a server answers at %s already", c.String("server"))
 		} else {
 			who.say("serving at %s; it ends with this chat", c.String("server"))
-			defer func() { err = errors.Join(err, h.stop()) }()
+			defer func() {
+				who.say("stopping the server")
+				err = errors.Join(err, h.stop())
+			}()
+			others = func() int { return h.chat.Users() - 1 }
 		}
 	}
 	ctx, p := newPatience(c.Context, c.Duration("retry-for"))
 	defer p.stop()
 	if !c.Bool("plain") && isTerminal(c.App.Reader) && isTerminal(c.App.Writer) {
-		err := prompt(ctx, c, room, p)
+		err := prompt(ctx, c, room, p, others)
 		if !errors.Is(err, lineui.ErrUnsupported) {
 			return keptWhere(c, err)
 		}

@@ -18,9 +18,9 @@ import (
 	"holdfast/session/wire"
 )
 
-// prompt chats in the terminal. The error is lineui.ErrUnsupported, and nothing has
+// prompt chats in the terminal. others counts those who are without a server when it ends. The error is lineui.ErrUnsupported, and nothing has
 // happened, where lines can't be edited.
-func prompt(ctx context.Context, c *cli.Context, room string, wait *patience) (err error) {
+func prompt(ctx context.Context, c *cli.Context, room string, wait *patience, others func() int) (err error) {
 	var talk *chat.Chat
 	out := c.App.Writer // before the UI has os.Stdout point elsewhere
 	ui, err := lineui.New(&lineui.Options{
@@ -58,7 +58,7 @@ func prompt(ctx context.Context, c *cli.Context, room string, wait *patience) (e
 	dir, err := stateHere(c)
 	if err == nil {
 		talk, err = chat.New(s, chat.Options{
-			Open: open, Describe: describe, Nearest: nearest, See: wait.follow, Rooms: rooms.Rooms,
+			Open: open, Describe: describe, Nearest: nearest, See: wait.follow, Rooms: rooms.Rooms, Others: others,
 			Version: fmt.Sprintf("holdfast %s, protocol %s", version(), wire.Subprotocol), Dir: dir,
 			Look: newLook(c, out), ASCII: c.Bool("ascii") || !isUTF8(os.Getenv),
 			Bell: chat.Bell(c.String("bell")), Highlight: c.StringSlice("highlight"),

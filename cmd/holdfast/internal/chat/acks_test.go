@@ -9,6 +9,14 @@ import (
 	"holdfast/session"
 )
 
+// window is a terminal that has a size and nothing else.
+type window struct {
+	Terminal
+	cols int
+}
+
+func (w window) Size() (cols, rows int) { return w.cols, 24 }
+
 // offline runs a test with a chat that has no server.
 func offline(t *testing.T, test func(c *Chat, s *session.Session)) {
 	t.Helper()
@@ -27,6 +35,7 @@ func offline(t *testing.T, test func(c *Chat, s *session.Session)) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		c.term = window{cols: 80}
 		test(c, s)
 	})
 }
@@ -72,7 +81,7 @@ func TestNames(t *testing.T) {
 // than the outbox is empty, or it would count too few.
 func TestSettle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &Chat{outage: &outage{since: time.Now().Add(-time.Minute)}, rooms: []*room{{state: session.Online, level: true}}}
+		c := &Chat{term: window{}, outage: &outage{since: time.Now().Add(-time.Minute)}, rooms: []*room{{state: session.Online, level: true}}}
 		if got := c.settle(nil); got != nil {
 			t.Errorf("at once: %q", got)
 		}

@@ -32,6 +32,8 @@ type Chat struct {
 	bell    Bell
 	ignored *ignoreList
 	away    string // why the user is, empty if not
+
+	toldAway map[string]string // why somebody is, as the user was told last
 }
 
 // New makes a chat that begins in first's room. Run has to follow: it closes first.
@@ -46,28 +48,29 @@ func New(first *session.Session, o Options) (*Chat, error) {
 	if o.See == nil {
 		o.See = func(session.Event, session.State) {}
 	}
+	if o.Others == nil {
+		o.Others = func() int { return 0 }
+	}
 	r := newRoom(first)
 	return &Chat{
 		o: o, signs: signsFor(o.ASCII), ignored: ignored, closing: make(chan struct{}), changed: make(chan struct{}, 1),
-		rooms: []*room{r}, here: r, bell: o.Bell,
+		rooms: []*room{r}, here: r, bell: o.Bell, toldAway: map[string]string{},
 	}, nil
 }
 
 // Run chats on term until the user leaves, ctx ends or the last session does. It
 // returns when all sessions are closed and nothing of the chat runs any more. The error
-// is the cause of ctx, why the server would not have the user, session.ErrUnsent, or
-// that the history file can't be written.
+// is the cause of ctx, why the server would not have the user, or session.ErrUnsent.
 func (c *Chat) Run(ctx context.Context, term Terminal) error {
 	c.term = term
 	stop := context.AfterFunc(ctx, term.Abort)
 	defer stop()
-	c.loadHistory()
+	c.loadTyped()
 	c.follow(c.here)
 	c.wg.Go(c.refresh)
 	c.read(ctx)
 	err := c.leave(ctx)
 	c.wg.Wait()
-	err = errors.Join(err, c.saveHistory())
 	return c.verdict(ctx, err)
 }
 
@@ -85,7 +88,7 @@ func (c *Chat) verdict(ctx context.Context, err error) error {
 	return err
 }
 
-// leave gives lines on their way a moment, then closes all sessions.
+// leave gives lines on their way a moment, if they are, and closes all sessions.
 func (c *Chat) leave(ctx context.Context) error {
 	close(c.closing)
 	c.term.SetStatus()
@@ -97,7 +100,7 @@ func (c *Chat) leave(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for i, r := range rooms {
 		wg.Go(func() {
-			if c.typing.now {
+			if c.typing.now || r.s.Status().State != session.Online {
 				errs[i] = r.s.Close()
 			} else {
 				errs[i] = r.s.Drain(ctx)

@@ -96,20 +96,16 @@ func (c *Chat) unknown(name string) {
 
 func (cmd command) usage() string { return strings.TrimRight("/"+cmd.name+" "+cmd.args, " ") }
 
-// fits reports whether arg has as many words as the command needs, and none if it takes
-// none.
+// fits reports whether arg has as many words as the command needs, and no more than it
+// takes.
 func (cmd command) fits(arg string) bool {
-	if cmd.args == "" {
-		return arg == ""
+	most := strings.Fields(cmd.args)
+	least := slices.IndexFunc(most, func(a string) bool { return strings.HasPrefix(a, "[") })
+	if least < 0 {
+		least = len(most)
 	}
-	need := 0
-	for _, a := range strings.Fields(cmd.args) {
-		if strings.HasPrefix(a, "[") {
-			break
-		}
-		need++
-	}
-	return len(strings.Fields(arg)) >= need
+	n := len(strings.Fields(arg))
+	return n >= least && (n <= len(most) || strings.Contains(cmd.args, "TEXT"))
 }
 
 func (c *Chat) help(arg string) {

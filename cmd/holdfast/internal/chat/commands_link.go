@@ -30,9 +30,15 @@ func (c *Chat) status(string) {
 	}
 }
 
+// reconnect tries at once, and says so where nothing else will.
 func (c *Chat) reconnect(string) {
+	online := true
 	for _, r := range c.open() {
+		online = online && r.s.Status().State == session.Online
 		r.s.Redial()
+	}
+	if online {
+		c.note(look.Dim, "connected; the server is asked for a sign of life, /status tells of it")
 	}
 }
 

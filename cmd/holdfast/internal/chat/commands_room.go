@@ -62,6 +62,7 @@ func (c *Chat) whois(name string) {
 		if n, ok := r.member(name); ok {
 			in = append(in, r.s.Room())
 			away = r.away[n]
+			c.toldAway[n] = away
 		}
 	}
 	c.mu.Unlock()
@@ -70,7 +71,7 @@ func (c *Chat) whois(name string) {
 		text = name + " is in " + strings.Join(in, ", ")
 	}
 	if away != "" {
-		text += ", away: " + away
+		text += ", " + awayFor(away)
 	}
 	if c.ignores(name) {
 		text += "; you ignore " + name

@@ -5,13 +5,15 @@ import (
 
 	"holdfast/cmd/holdfast/internal/look"
 	"holdfast/session"
+	"holdfast/session/wire"
 )
 
 func (c *Chat) me(text string) { c.send(text, c.current().s.SendAction) }
 
 func (c *Chat) msg(arg string) {
 	to, text, _ := strings.Cut(arg, " ")
-	c.private(c.withMember(to), to, strings.TrimSpace(text))
+	r, _ := c.roomOf(to)
+	c.private(r, to, strings.TrimSpace(text))
 }
 
 // reply answers the last one who wrote to the user alone. If that is another one than
@@ -31,39 +33,41 @@ func (c *Chat) reply(text string) {
 	c.private(to.room, to.name, text)
 }
 
-// private sends a line that only its receiver sees, and says if that one is away.
+// private sends a line that only its receiver sees, and says once if that one is away.
 func (c *Chat) private(r *room, to, text string) {
 	to = strings.ToLower(to) // as all others see it
 	c.send(text, func(lines ...string) (session.ID, error) { return r.s.SendTo(to, lines...) })
 	c.mu.Lock()
 	why := r.away[to]
+	known := c.toldAway[to] == why
+	c.toldAway[to] = why
 	c.mu.Unlock()
-	if why != "" {
-		c.note(look.Dim, to+" is away: "+why)
+	if why != "" && !known {
+		c.note(look.Dim, to+" is "+awayFor(why))
 	}
 }
 
-// withMember returns the open room in which name is, the prompt's if it is none.
-func (c *Chat) withMember(name string) *room {
+// roomOf returns an open room in which name is, and the prompt's if it is in none.
+func (c *Chat) roomOf(name string) (r *room, here bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, r := range append([]*room{c.here}, c.rooms...) {
 		if _, ok := r.member(name); ok {
-			return r
+			return r, true
 		}
 	}
-	return c.here
+	return c.here, false
 }
 
 func (c *Chat) goAway(text string) {
 	if text == "" {
-		text = "away"
+		text = unsaid
 	}
 	if err := c.setAway(text); err != nil {
 		c.note(look.Red, err.Error())
 		return
 	}
-	c.note(look.Dim, "you are away: "+text+"; /back when you are back")
+	c.note(look.Dim, "you are "+awayFor(text)+"; /back when you are back")
 }
 
 func (c *Chat) back(string) {
@@ -95,13 +99,19 @@ func (c *Chat) ignore(name string) {
 		c.note(0, "you ignore "+strings.Join(list, ", "))
 		return
 	}
-	for _, r := range c.open() {
-		if strings.EqualFold(name, r.s.Name()) {
-			c.note(look.Red, "that is you")
-			return
-		}
+	if _, err := wire.Name(name); err != nil {
+		c.note(look.Red, err.Error())
+		return
 	}
-	c.saved(c.setIgnored(name, true), "you ignore "+name+", and whoever's name looks the same")
+	if strings.EqualFold(name, c.current().s.Name()) {
+		c.note(look.Red, "that is you")
+		return
+	}
+	done := "you ignore " + name + ", and whoever's name looks the same"
+	if !c.anyLike(name) {
+		done += "; nobody of that name is here now"
+	}
+	c.saved(c.setIgnored(name, true), done)
 }
 
 func (c *Chat) unignore(name string) {
@@ -123,7 +133,18 @@ func (c *Chat) saved(err error, done string) {
 // nameOf is a member's name and, if so, that they are away. Under mu; clean it.
 func (r *room) nameOf(member string) string {
 	if why := r.away[member]; why != "" {
-		return member + " (away: " + why + ")"
+		return member + " (" + awayFor(why) + ")"
 	}
 	return member
+}
+
+// unsaid is the reason of those who give none: to the server an empty one is a return.
+const unsaid = "away"
+
+// awayFor says that somebody is away, and why.
+func awayFor(why string) string {
+	if why == unsaid {
+		return "away"
+	}
+	return "away: " + why
 }

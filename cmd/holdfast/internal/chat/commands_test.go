@@ -59,6 +59,11 @@ func TestUnknown(t *testing.T) {
 			ana.types(name)
 			ana.shows("-- usage: " + usage)
 		}
+		for _, one := range []string{"/who [ROOM]", "/whois NAME", "/join ROOM", "/part [ROOM]", "/ignore [NAME]", "/unignore NAME", "/help [COMMAND]", "/history [N|1h]", "/bell [off|mention|dm|all]", "/quit [--now]"} {
+			name, _, _ := strings.Cut(one, " ")
+			ana.types(name + " bob eve")
+			ana.shows("-- usage: " + one)
+		}
 		for _, alone := range []string{"/rooms", "/back", "/status", "/reconnect", "/time", "/clear", "/version"} {
 			ana.types(alone + " now")
 			ana.shows("-- usage: " + alone)
@@ -93,7 +98,7 @@ func TestWho(t *testing.T) {
 		ana.types("/who")
 		ana.types("/whois bob")
 		ana.types("/msg BOB are you there?")
-		ana.shows("-- in general: ana, bob (away: at lunch)", "-- bob is in general, away: at lunch", "-- bob is away: at lunch")
+		ana.shows("-- in general: ana, bob (away: at lunch)", "-- bob is in general, away: at lunch", "ana -> bob: are you there?")
 		bob.shows("-- you are away: at lunch; /back when you are back")
 		bob.prompts("[away]       >")
 		bob.types("/back")
@@ -103,14 +108,21 @@ func TestWho(t *testing.T) {
 		ana.types("/whois bob")
 		ana.shows("-- bob is in general")
 		bob.types("/away")
-		bob.shows("-- you are away: away; /back when you are back")
+		pass(time.Second)
+		ana.types("/msg bob and now?")
+		ana.types("/msg bob or now?")
+		ana.shows("-- bob is away", "ana -> bob: or now?")
+		if n := ana.count("-- bob is away") + ana.count("-- bob is away: at lunch"); n != 1 {
+			t.Errorf("told %d times that bob is away", n)
+		}
+		bob.shows("-- you are away; /back when you are back")
 		bob.types("/away " + strings.Repeat("x", 300))
 		bob.shows("-- away text has 300 bytes, more than 256")
 		pass(time.Second)
 		w.cut("ana")
 		ana.row("reconnecting")
 		ana.types("/who")
-		ana.shows("-- in general: ana, bob (away: away); as of before the link was lost")
+		ana.shows("-- in general: ana, bob (away); as of before the link was lost")
 	})
 }
 
@@ -118,10 +130,16 @@ func TestWho(t *testing.T) {
 func TestIgnore(t *testing.T) {
 	in(t, func(w *world) {
 		ana, bob := w.joined("ana"), w.joined("bob")
+		ana.shows("-- bob joined general")
 		ana.types("/ignore")
 		ana.types("/ignore ANA")
+		ana.types("/ignore bob!")
+		ana.types("/ignore nosuch")
+		ana.types("/unignore nosuch")
 		ana.types("/ignore B0B")
-		ana.shows("-- you ignore nobody", "-- that is you", "-- you ignore B0B, and whoever's name looks the same")
+		ana.shows("-- you ignore nobody", "-- that is you", `-- name "bob!" may hold only letters a-z, digits, '-' and '_', and starts with a letter or digit`,
+			"-- you ignore nosuch, and whoever's name looks the same; nobody of that name is here now", "-- you see nosuch again",
+			"-- you ignore B0B, and whoever's name looks the same")
 		bob.types("unheard, ana")
 		bob.types("/me unseen")
 		bob.types("/quit")

@@ -1,10 +1,8 @@
 package chat_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -216,19 +214,6 @@ func (s *screen) AddHistory(line string)   { s.with(func() { s.history = append(
 func (s *screen) Size() (cols, rows int) {
 	s.with(func() { cols, rows = s.cols, 20 })
 	return cols, rows
-}
-
-func (s *screen) LoadHistory(r io.Reader) error {
-	in := bufio.NewScanner(r)
-	for in.Scan() {
-		s.AddHistory(in.Text())
-	}
-	return in.Err()
-}
-
-func (s *screen) SaveHistory(w io.Writer) (err error) {
-	s.with(func() { _, err = fmt.Fprintln(w, strings.Join(s.history, "\n")) })
-	return err
 }
 
 // press gives the chat a key, and waits until it has done with it.

@@ -49,6 +49,15 @@ func (c *Chat) ignores(name string) bool {
 	return c.ignored.has(name)
 }
 
+// anyLike reports whether somebody in one of the rooms is called so, or nearly.
+func (c *Chat) anyLike(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.rooms, func(r *room) bool {
+		return slices.ContainsFunc(r.here, func(n string) bool { return safe.Key(n) == safe.Key(name) })
+	})
+}
+
 // ignoredNames lists who is ignored.
 func (c *Chat) ignoredNames() []string {
 	c.mu.Lock()
@@ -56,11 +65,16 @@ func (c *Chat) ignoredNames() []string {
 	return slices.Clone(c.ignored.names)
 }
 
-// setIgnored begins or ends to ignore name, and whoever's looks the same. The error says
-// that it could not be written down. It is for Run's goroutine.
+// setIgnored begins or ends to ignore name, and whoever's looks the same, beside what
+// another chat of the user has written down meanwhile. The error says that this one can't
+// be. It is for Run's goroutine.
 func (c *Chat) setIgnored(name string, on bool) error {
+	now, err := openIgnoreList(c.o.Dir)
 	c.mu.Lock()
 	l := c.ignored
+	if err == nil && l.path != "" {
+		l.names = now.names
+	}
 	l.names = slices.DeleteFunc(l.names, func(n string) bool { return safe.Key(n) == safe.Key(name) })
 	if on {
 		l.names = append(l.names, strings.ToLower(name))

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/cmd/holdfast/internal/chat"
 	"holdfast/session"
 )
 
@@ -92,13 +93,40 @@ func TestLeaveUnsent(t *testing.T) {
 		ana.clears() // no more than that
 		ana.types("/quit")
 		ana.shows("-- 2 lines" + asks)
+		began := time.Now()
 		ana.ctrlC()
-		if err := ana.leaves(); !errors.Is(err, session.ErrUnsent) {
-			t.Errorf("left with %v", err)
+		if err := ana.leaves(); !errors.Is(err, session.ErrUnsent) || time.Since(began) > 100*time.Millisecond {
+			t.Errorf("left with %v after %v", err, time.Since(began))
 		}
 		w.mend()
 		ana = w.join("ana", ana.dir, nil)
 		ana.shows("ana: one", "ana: two")
+	})
+}
+
+// TestLeaveOthers: who takes the server along is asked, again if more have come.
+func TestLeaveOthers(t *testing.T) {
+	in(t, func(w *world) {
+		others := 1
+		ana := w.join("ana", "", func(o *chat.Options, _ *session.Options) { o.Others = func() int { return others } })
+		ana.shows("-- you are ana in general; /help lists commands")
+		const ends = "the server ends with this chat, and "
+		ana.types("/quit")
+		ana.shows("-- " + ends + "1 other user will wait for it; once more leaves")
+		others = 2
+		w.cut("ana")
+		ana.row("reconnecting")
+		ana.types("one")
+		ana.ctrlD()
+		ana.shows("-- 1 line not sent yet; " + ends + "2 other users will wait for it; once more leaves, and keeps what is unsent")
+		ana.types("two")
+		ana.ctrlD()
+		ana.shows("-- 2 lines not sent yet; once more leaves, and keeps what is unsent")
+		others = 1
+		ana.ctrlD()
+		if err := ana.leaves(); !errors.Is(err, session.ErrUnsent) {
+			t.Errorf("left with %v", err)
+		}
 	})
 }
 
@@ -149,7 +177,7 @@ func TestMemory(t *testing.T) {
 		for _, line := range []string{"hello", " secret", "/msg bob psst", "/Reply psst", "/ignore Eve", "/msgs"} {
 			ana.types(line)
 		}
-		ana.shows("-- you ignore Eve, and whoever's name looks the same")
+		ana.shows("-- you ignore Eve, and whoever's name looks the same; nobody of that name is here now")
 		ana.types("/quit")
 		_ = ana.leaves()
 		for _, name := range []string{"history", "ignored"} {
@@ -170,6 +198,37 @@ func TestMemory(t *testing.T) {
 	})
 }
 
+// TestMemoryOfTwo: two chats of one user at once keep what was typed in both, in order,
+// also if neither ends well, and the file is tidied when it has grown.
+func TestMemoryOfTwo(t *testing.T) {
+	in(t, func(w *world) {
+		one := w.joined("ana")
+		another := func() *user {
+			u := w.join("ana", one.dir, func(_ *chat.Options, o *session.Options) { o.Fresh = true })
+			u.shows("-- you are ana in general; /help lists commands")
+			return u
+		}
+		two := another()
+		one.types("1")
+		two.types("2\nlines")
+		one.types("/ignore eve")
+		two.types("/ignore cem")
+		three := another()
+		three.recalls("1", "2\nlines", "/ignore eve", "/ignore cem")
+		three.types("/ignore")
+		three.shows("-- you ignore eve, cem")
+		path := filepath.Join(one.dir, "history")
+		many := strings.Repeat("old\n", 2000) + "last\n"
+		if err := os.WriteFile(path, []byte(many), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		another().recalls("last")
+		if left, err := os.ReadFile(path); err != nil || string(left) != strings.Repeat("old\n", 999)+"last\n" {
+			t.Errorf("%d bytes left, %v", len(left), err)
+		}
+	})
+}
+
 // TestNoMemory: a history that can't be read or written keeps nobody from chatting.
 func TestNoMemory(t *testing.T) {
 	in(t, func(w *world) {
@@ -184,8 +243,12 @@ func TestNoMemory(t *testing.T) {
 		ana.types("hello")
 		ana.shows("ana: hello")
 		ana.types("/quit")
-		if err := ana.leaves(); err == nil || !strings.Contains(err.Error(), "write history") {
+		if err := ana.leaves(); err != nil {
 			t.Errorf("left with %v", err)
+		}
+		told := slices.DeleteFunc(ana.all(), func(l string) bool { return !strings.Contains(l, "can't be kept for the arrow keys") })
+		if len(told) != 1 {
+			t.Errorf("told %q", told)
 		}
 	})
 }

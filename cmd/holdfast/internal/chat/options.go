@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"holdfast/cmd/holdfast/internal/ask"
@@ -36,8 +35,6 @@ type Terminal interface {
 	Bell()
 
 	AddHistory(line string)
-	LoadHistory(r io.Reader) error
-	SaveHistory(w io.Writer) error
 
 	// Abort ends ReadLine for good.
 	Abort()
@@ -63,6 +60,10 @@ type Options struct {
 
 	// Nearest returns which of the words was meant, empty if none is near.
 	Nearest func(word string, words []string) string
+
+	// Others counts the users besides this one who are without a server when the chat
+	// ends. Zero means that it never is any.
+	Others func() int
 
 	// Version is what /version says.
 	Version string

@@ -40,12 +40,40 @@ func (c *Chat) marks(s look.Style, texts ...string) (lines []string) {
 	return lines
 }
 
-// mark makes notes of clean text.
+// mark makes notes of clean text, broken between words where they are too long for the
+// window. Messages are not: what is copied from the terminal should be what was said.
 func (c *Chat) mark(s look.Style, clean ...string) (lines []string) {
+	const first, next = "-- ", "   "
+	cols, _ := c.term.Size()
 	for _, t := range clean {
-		lines = append(lines, c.o.Look.Paint(s, "-- "+t))
+		lead := first
+		for _, part := range wrap(t, cols-1-len(first)) {
+			lines = append(lines, c.o.Look.Paint(s, lead+part))
+			lead = next
+		}
 	}
 	return lines
+}
+
+// wrap breaks text at blanks into parts of at most that many columns. A longer word
+// stays whole.
+func wrap(text string, cols int) (parts []string) {
+	for cols > 0 {
+		fits := len(runewidth.Truncate(text, cols, ""))
+		if fits == len(text) {
+			break
+		}
+		at := strings.LastIndexByte(text[:fits+1], ' ')
+		if at <= 0 {
+			if at = strings.IndexByte(text[fits:], ' '); at < 0 {
+				break
+			}
+			at += fits
+		}
+		parts = append(parts, strings.TrimRight(text[:at], " "))
+		text = strings.TrimLeft(text[at:], " ")
+	}
+	return append(parts, text)
 }
 
 // cut shortens clean text to that many columns and shows that it did.

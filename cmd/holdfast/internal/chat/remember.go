@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,53 +11,68 @@ import (
 	"holdfast/cmd/holdfast/internal/look"
 )
 
-// loadHistory gives the arrow keys what was typed in earlier chats. A history that can't
-// be read is no reason not to chat.
-func (c *Chat) loadHistory() {
+// What was typed is kept in a file of one line each, in the order of typing. Every chat
+// of the user appends to it, so that none has to end well, and two at once lose nothing.
+
+const (
+	breakMark    = "\u2424" // a line break inside of a line, as the terminal shows it
+	maxTyped     = 1000     // lines kept, when the file is tidied
+	maxTypedSize = 64 << 10 // of a line; a longer one is no line of ours
+)
+
+// loadTyped gives the arrow keys what was typed in earlier chats. What can't be read is no
+// reason not to chat.
+func (c *Chat) loadTyped() {
 	if c.o.Dir == "" {
 		return
 	}
-	f, err := os.Open(c.historyPath())
+	text, err := os.ReadFile(c.typedPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	if err == nil {
-		defer f.Close()
-		err = c.term.LoadHistory(f)
+	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	if over := len(lines) - maxTyped; err == nil && over > maxTyped {
+		lines = lines[over:]
+		err = replaceFile(c.typedPath(), strings.Join(lines, "\n")+"\n")
 	}
 	if err != nil {
 		c.note(look.Red, "what you typed earlier can't be read: "+c.o.Describe(err))
 	}
-}
-
-// saveHistory writes down what was typed, less what is nobody's business. Of two chats
-// at once, the last to end wins.
-func (c *Chat) saveHistory() error {
-	if c.o.Dir == "" {
-		return nil
-	}
-	var all bytes.Buffer
-	err := c.term.SaveHistory(&all)
-	if err == nil {
-		var kept strings.Builder
-		for line := range strings.Lines(all.String()) {
-			if !secret(line) {
-				kept.WriteString(line)
-			}
+	for _, line := range lines {
+		if len(line) <= maxTypedSize {
+			c.term.AddHistory(strings.ReplaceAll(line, breakMark, "\n"))
 		}
-		err = replaceFile(c.historyPath(), kept.String())
 	}
-	if err != nil {
-		return fmt.Errorf("write history: %w", err)
-	}
-	return nil
 }
 
-func (c *Chat) historyPath() string { return filepath.Join(c.o.Dir, "history") }
+// remember gives the arrow keys what was typed, also in later chats unless it is nobody's
+// business. The first line that can't be kept is told of, the others would not be news.
+func (c *Chat) remember(line string) {
+	c.term.AddHistory(line)
+	if c.o.Dir == "" || secret(line) || c.typing.unkept {
+		return
+	}
+	if err := appendLine(c.typedPath(), strings.ReplaceAll(line, "\n", breakMark)); err != nil {
+		c.typing.unkept = true
+		c.note(look.Red, "what you type can't be kept for the arrow keys of later chats: "+c.o.Describe(err))
+	}
+}
+
+// appendLine adds a line to a file that only its owner may read.
+func appendLine(path, line string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(f, line)
+	return errors.Join(err, f.Close())
+}
+
+func (c *Chat) typedPath() string { return filepath.Join(c.o.Dir, "history") }
 
 // secret reports whether a line stays out of the file: what begins with a blank, as in
 // shells, and private lines.
 func secret(line string) bool {
-	word, _, _ := strings.Cut(strings.ToLower(strings.TrimSuffix(line, "\n")), " ")
+	word, _, _ := strings.Cut(strings.ToLower(line), " ")
 	return word == "" || word == "/msg" || word == "/reply"
 }

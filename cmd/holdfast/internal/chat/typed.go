@@ -19,9 +19,11 @@ import (
 type typing struct {
 	began       time.Time // the line that is done now
 	warned      int       // how many lines the user knows would be left unsent
+	alone       int       // and how many others would be without a server
 	interrupted time.Time // when the user was told that Ctrl-C leaves; zero after any other key
 	quit, now   bool      // the user leaves; at once
 	question    *question
+	unkept      bool // what is typed can't be written down
 }
 
 // question is something that was typed and waits for an empty line to be done. Any
@@ -81,14 +83,24 @@ func (c *Chat) over(ctx context.Context) bool {
 	return ctx.Err() != nil || c.failed != nil
 }
 
-// quit leaves, but asks first if lines would be left unsent, each of them once.
+// quit leaves, but asks first if lines would be left unsent, each of them once, and if
+// others would be left without a server.
 func (c *Chat) quit() {
-	if n := c.waiting(); n > c.typing.warned {
-		c.typing.warned, c.typing.interrupted = n, time.Now()
-		c.note(look.Yellow, say.Count(n, "line")+" not sent yet; once more leaves, and keeps what is unsent")
+	n, others := c.waiting(), c.o.Others()
+	var text string
+	if others > c.typing.alone {
+		text = "the server ends with this chat, and " + say.Count(others, "other user") + " will wait for it; "
+	}
+	text += "once more leaves"
+	switch {
+	case n > c.typing.warned:
+		text = say.Count(n, "line") + " not sent yet; " + text + ", and keeps what is unsent"
+	case others <= c.typing.alone:
+		c.typing.quit = true
 		return
 	}
-	c.typing.quit = true
+	c.typing.warned, c.typing.alone, c.typing.interrupted = n, others, time.Now()
+	c.note(look.Yellow, text)
 }
 
 // waiting counts the lines that will not go out by themselves in the moment that
@@ -122,7 +134,7 @@ func (c *Chat) enter(line string) {
 		return
 	}
 	c.typing.began = c.term.Began()
-	c.term.AddHistory(line)
+	c.remember(line)
 	switch what {
 	case spoiled:
 		c.note(look.Red, "not sent: a command is one line and begins with /; to say this as text, begin it with //; Up brings it back")

@@ -3,11 +3,7 @@
 package lineui
 
 import (
-	"bufio"
-	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/peterh/liner"
@@ -51,38 +47,4 @@ func (h *history) unseen(all bool) []string {
 	}
 	h.fresh = 0
 	return slices.Clone(h.lines[from:])
-}
-
-// load reads a file of one entry a line. An entry longer than maxEntry is left
-// out; the others are worth having without it.
-func (h *history) load(r io.Reader) error {
-	const maxEntry = 64 << 10
-	in := bufio.NewReaderSize(r, maxEntry)
-	for skip := false; ; {
-		line, part, err := in.ReadLine()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read history: %w", err)
-		}
-		if !part && !skip {
-			h.add(string(line))
-		}
-		skip = part
-	}
-}
-
-func (h *history) save(w io.Writer) error {
-	h.mu.Lock()
-	lines := slices.Clone(h.lines)
-	h.mu.Unlock()
-	var b strings.Builder
-	for _, line := range lines {
-		b.WriteString(line + "\n")
-	}
-	if _, err := io.WriteString(w, b.String()); err != nil {
-		return fmt.Errorf("write history: %w", err)
-	}
-	return nil
 }

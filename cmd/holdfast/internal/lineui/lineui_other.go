@@ -43,12 +43,6 @@ func (*UI) Size() (cols, rows int) { return 0, 0 }
 // AddHistory does nothing.
 func (*UI) AddHistory(string) {}
 
-// LoadHistory does nothing.
-func (*UI) LoadHistory(io.Reader) error { return nil }
-
-// SaveHistory does nothing.
-func (*UI) SaveHistory(io.Writer) error { return nil }
-
 // Abort does nothing.
 func (*UI) Abort() {}
 

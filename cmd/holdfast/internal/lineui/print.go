@@ -2,11 +2,7 @@
 
 package lineui
 
-import (
-	"io"
-
-	"golang.org/x/term"
-)
+import "golang.org/x/term"
 
 // Print puts lines above the prompt. They must be safe to show, and may hold SGR
 // sequences, which end with the line. When the terminal takes no output for
@@ -41,10 +37,3 @@ func (u *UI) Size() (cols, rows int) {
 // AddHistory adds an entry that the arrows and Ctrl-R find from the next
 // ReadLine on. Line breaks are kept.
 func (u *UI) AddHistory(line string) { u.history.add(line) }
-
-// LoadHistory adds the entries that SaveHistory wrote; damaged ones are mended
-// or left out. Errors are those of r.
-func (u *UI) LoadHistory(r io.Reader) error { return u.history.load(r) }
-
-// SaveHistory writes the last 1000 entries to w, one a line.
-func (u *UI) SaveHistory(w io.Writer) error { return u.history.save(w) }

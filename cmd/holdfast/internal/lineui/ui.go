@@ -41,7 +41,7 @@ var taken atomic.Bool
 var errInUse = errors.New("lineui: the terminal has a UI already")
 
 // UI is one terminal, typed on and printed to. Print, Clear, Bell, SetStatus,
-// SetPrompt, Size, AddHistory, SaveHistory and Abort may be called from any
+// SetPrompt, Size, AddHistory and Abort may be called from any
 // goroutine and never wait for the terminal or for the user.
 type UI struct {
 	opts   Options

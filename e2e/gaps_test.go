@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,4 +87,49 @@ func TestSendsShareASlot(t *testing.T) {
 	if unsent, cursor := leftBehind(t, home); len(unsent) > 0 || cursor {
 		t.Errorf("left behind: %q, a cursor %v", unsent, cursor)
 	}
+}
+
+// TestRestartIsNoNews: to those who are in a room, a server that was killed or stopped
+// and is there again is a lost link. Nobody is told to have left, or to have joined.
+func TestRestartIsNoNews(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	join := func(name string) *process {
+		return start(t, t.TempDir(), "join", "general", "--as", name, "--server", w.url())
+	}
+	ana := join("ana")
+	ana.say("here")
+	until(t, "ana in the room", func() bool { return len(w.log("general")) == 1 })
+	bob := join("bob")
+	ana.out.await(t, "bob joined general")
+	for text, restart := range map[string]func(){
+		"after kill -9": w.crash,
+		"after SIGTERM": func() {
+			w.server.signal(syscall.SIGTERM)
+			w.server.wait()
+			w.proxy.SetUpstream(w.serve())
+		},
+	} {
+		bob.say("before it") // who is here is on disk no later than this
+		until(t, "the line before", func() bool { return strings.HasSuffix(last(ana), "before it") })
+		restart()
+		bob.say(text)
+		ana.out.await(t, "bob: "+text)
+	}
+	news := slices.DeleteFunc(append(ana.out.all(), bob.out.all()...), func(l string) bool {
+		who, what, _ := strings.Cut(l, " ")
+		return who != "ana" && who != "bob" || !strings.HasPrefix(what, "joined") && !strings.HasPrefix(what, "left")
+	})
+	if len(news) != 1 {
+		t.Errorf("told: %q", news)
+	}
+}
+
+// last is the last line that a process has written.
+func last(p *process) string {
+	lines := p.out.all()
+	if len(lines) == 0 {
+		return ""
+	}
+	return lines[len(lines)-1]
 }

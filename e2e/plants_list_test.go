@@ -199,6 +199,12 @@ func eventsFrame`),
 	{"presence never cleared", by("server", "TestLeavingAtOnce"), []overlay.Edit{
 		overlay.Replace("server/member.go", `delete(r.members, m.user)`, ``),
 	}},
+	{"a restart forgets who is here", withBinary("TestRestartIsNoNews"), []overlay.Edit{
+		overlay.Replace("server/history/open.go", `d.members, err = loadMembers(d.db)`, `d.members = members{}`),
+	}},
+	{"who never comes back stays for ever", by("server", "TestExpectedBack"), []overlay.Edit{
+		overlay.Replace("server/house.go", `s.hub.forget()`, ``),
+	}},
 	{"a name can be stolen", by("server/history", "TestClaims"), []overlay.Edit{
 		overlay.Replace("server/history/claims.go", `if found && held.key != key && held.holds(now, ttl) {`, `if false {`),
 	}},

@@ -7,8 +7,8 @@ import (
 	"holdfast/session/wire"
 )
 
-// keepHouse applies retention and renews the claims of connected users, until
-// Shutdown. Nobody calls it with a context, so it makes one.
+// keepHouse applies retention, renews the claims of connected users and gives up who has
+// not come back since the server began, until Shutdown. Nobody calls it with a context, so it makes one.
 func (s *Server) keepHouse() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -19,6 +19,8 @@ func (s *Server) keepHouse() {
 	renew := min(touchEvery, max(s.opts.NameTTL/4, time.Second))
 	tidy := time.NewTicker(min(tidyEvery, renew))
 	defer tidy.Stop()
+	late := time.NewTimer(max(s.opts.Linger, 0))
+	defer late.Stop()
 	trimmed, touched := time.Time{}, time.Now()
 	for {
 		if time.Since(trimmed) >= tidyEvery && (s.opts.Keep.Age > 0 || s.opts.Keep.Lines > 0) {
@@ -33,6 +35,8 @@ func (s *Server) keepHouse() {
 		}
 		select {
 		case <-tidy.C:
+		case <-late.C:
+			s.hub.forget()
 		case <-s.stop:
 			return
 		}

@@ -15,6 +15,10 @@ type hub struct {
 	mu    sync.Mutex
 	rooms map[string]*slot
 	shut  bool // opens no more rooms
+
+	// expected is who was a member when the last server on this store ended, by room,
+	// until that room is opened or their linger time is over.
+	expected map[string][]string
 }
 
 // slot is a room's place in the hub. ready and gone are closed, not guarded.
@@ -90,6 +94,26 @@ func (h *hub) release(name string) {
 		h.mu.Unlock()
 		close(s.gone)
 	})
+}
+
+// expects returns, once, who is expected back in a room.
+func (h *hub) expects(name string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	users := h.expected[name]
+	delete(h.expected, name)
+	return users
+}
+
+// forget expects nobody any more in rooms that have not been opened. Under the mutex: who
+// joins one of them later is noted later.
+func (h *hub) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for name, users := range h.expected {
+		h.srv.opts.Store.NoteMembers(name, nil, users)
+	}
+	h.expected = nil
 }
 
 // empty waits until no room is open. No room may be opened any more.

@@ -19,6 +19,17 @@ type member struct {
 	away   string      // why the user does not read; empty if they do
 }
 
+// expect makes users members who linger, as they were when an earlier server ended: to
+// clients its end was a lost connection. Under mu.
+func (r *room) expect(users []string) {
+	for _, user := range users {
+		m := &member{user: user}
+		r.members[user] = m
+		r.told[user] = true // who is here was told so before, who comes is by the welcome
+		r.leave(m, false)
+	}
+}
+
 // attach makes p a peer of the room and its user a member, under mu. An older peer
 // of the same device is superseded and returned.
 func (r *room) attach(p *peer) (old *peer) {
@@ -178,6 +189,7 @@ func (r *room) tellAll() (joined, left []string) {
 		}
 	}
 	clear(r.shown)
+	r.srv.opts.Store.NoteMembers(r.name, joined, left)
 	for _, names := range [][]string{joined, left, back, gone} {
 		slices.Sort(names)
 	}

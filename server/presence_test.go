@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"holdfast/server"
+	"holdfast/server/history"
 	"holdfast/session/wire"
 )
 
@@ -44,6 +46,59 @@ func (c *client) roster() []string {
 
 func joined(users ...string) *wire.Presence { return &wire.Presence{Joined: users} }
 func left(users ...string) *wire.Presence   { return &wire.Presence{Left: users} }
+
+// TestExpectedBack: who was a member when the last server on this store ended lingers in
+// this one. Who comes back is no news, who does not has left.
+func TestExpectedBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := history.Memory()
+		run(t, nil, store, func(w *world) {
+			w.join("general", "ana")
+			w.join("general", "bob")
+			w.join("general", "cem").drop() // lingers
+			w.join("general", "eve").write(&wire.Bye{})
+			w.join("empty", "dora")
+			w.join("other", "dora").write(&wire.Bye{})
+			pass(time.Second)
+		})
+		before := store.Members()
+		if want := map[string][]string{"general": {"ana", "bob", "cem"}, "empty": {"dora"}}; !reflect.DeepEqual(before, want) {
+			t.Errorf("left behind: %v, want %v", before, want)
+		}
+		store = history.Memory()
+		for room, users := range before {
+			store.NoteMembers(room, users, nil)
+		}
+		run(t, &server.Options{Linger: time.Minute}, store, func(w *world) {
+			pass(10 * time.Second)
+			ana := w.join("general", "ana")
+			if got := fmt.Sprint(ana.roster()); got != "[ana bob cem]" {
+				t.Errorf("ana comes back to %s", got)
+			}
+			bob := w.join("general", "bob")
+			w.join("general", "dora")
+			pass(50 * time.Second)
+			want(ana, joined("dora"))
+			pass(time.Minute)
+			want(ana, joined("dora"), left("cem"))
+			want(bob, joined("dora"), left("cem"))
+			if got, want := store.Members(), (map[string][]string{"general": {"ana", "bob", "dora"}}); !reflect.DeepEqual(got, want) {
+				t.Errorf("noted: %v, want %v", got, want)
+			}
+			if late := w.join("empty", "ana"); fmt.Sprint(late.roster()) != "[ana]" {
+				t.Errorf("in an empty room: %v", late.roster())
+			}
+		})
+		store = history.Memory()
+		store.NoteMembers("general", []string{"bob"}, nil)
+		run(t, &server.Options{Linger: -1}, store, func(w *world) {
+			pass(time.Second)
+			if ana := w.join("general", "ana"); fmt.Sprint(ana.roster()) != "[ana]" {
+				t.Errorf("nobody lingers here, but %v", ana.roster())
+			}
+		})
+	})
+}
 
 func TestTakeover(t *testing.T) {
 	bubble(t, nil, func(w *world) {

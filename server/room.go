@@ -75,6 +75,7 @@ func openRoom(srv *Server, name string) (*room, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tail.begin(start.Seq)
+	r.expect(srv.hub.expects(name))
 	return r, nil
 }
 

@@ -58,7 +58,7 @@ func New(opts *Options) *Server {
 		s.opts.Store = history.Memory()
 		s.ownStore = true
 	}
-	s.hub = hub{srv: s, rooms: map[string]*slot{}}
+	s.hub = hub{srv: s, rooms: map[string]*slot{}, expected: s.opts.Store.Members()}
 	s.mux.HandleFunc("GET /chat/{room}/{user}", s.chat)
 	s.mux.HandleFunc("GET /rooms", s.readRooms)
 	s.mux.HandleFunc("GET /rooms/{room}", s.readRoom)

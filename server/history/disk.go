@@ -52,10 +52,11 @@ type disk struct {
 	// held across I/O.
 	mu      sync.Mutex
 	rooms   map[string]*room // the open ones
-	queue   []item           // appended, not yet taken by the committer
-	spare   []item           // empty; the queue to come
-	queued  int              // bytes of lines that are not yet durable
-	jobs    []*job           // for the committer's next batch
+	members members
+	queue   []item // appended, not yet taken by the committer
+	spare   []item // empty; the queue to come
+	queued  int    // bytes of lines that are not yet durable
+	jobs    []*job // for the committer's next batch
 	closing bool
 	asked   time.Time // when Append last asked to look again
 	scratch []byte

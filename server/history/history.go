@@ -24,6 +24,15 @@ type Store interface {
 	// Owner returns the key that holds name at now, if any does.
 	Owner(name string, now time.Time, ttl time.Duration) (key [32]byte, owned bool, err error)
 
+	// NoteMembers notes who is a member of room from now on and who no longer is. It
+	// does not wait for the disk, and after a power cut or on a full disk the note may
+	// be missing.
+	NoteMembers(room string, joined, left []string)
+
+	// Members returns the members of each room that has any, in order, as noted last:
+	// also by an earlier process, if the store outlives one.
+	Members() map[string][]string
+
 	// Trim drops the lines of every room that keep does not cover, and the marks
 	// of sources that were not used for MarkTTL.
 	Trim(ctx context.Context, keep Retention, now time.Time) error

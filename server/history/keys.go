@@ -18,6 +18,7 @@ import (
 //	e room 0 seq                   epoch that wrote the lines from seq on
 //	t room                         trimmed edge: last dropped position, digest at it
 //	c name                         who claimed a name, and its last use
+//	p room 0 user                  a member, as noted last
 const (
 	versionPrefix = 'v'
 	linePrefix    = 'l'
@@ -26,6 +27,7 @@ const (
 	epochPrefix   = 'e'
 	trimPrefix    = 't'
 	claimPrefix   = 'c'
+	memberPrefix  = 'p'
 )
 
 // formatVersion is the version of the keys and records here.
@@ -68,6 +70,10 @@ func sourceKey(dst []byte, kind byte, room, user, source string) []byte {
 func trimKey(room string) []byte { return append([]byte{trimPrefix}, room...) }
 
 func claimKey(name string) []byte { return append([]byte{claimPrefix}, name...) }
+
+func memberKey(room, user string) []byte {
+	return append(roomKey(nil, memberPrefix, room), user...)
+}
 
 // keySeq returns the number at the end of key.
 func keySeq(key []byte) (uint64, error) {

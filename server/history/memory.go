@@ -12,11 +12,12 @@ import (
 // plays the part of the disk; Close waits for it. It never fails and is never full.
 func Memory() Store {
 	m := &memory{
-		epoch:  newEpoch(),
-		wake:   make(chan struct{}, 1),
-		done:   make(chan struct{}),
-		rooms:  make(map[string]*memRoom),
-		claims: make(map[string]claim),
+		epoch:   newEpoch(),
+		wake:    make(chan struct{}, 1),
+		done:    make(chan struct{}),
+		rooms:   make(map[string]*memRoom),
+		claims:  make(map[string]claim),
+		members: make(members),
 	}
 	go m.run()
 	return m
@@ -30,6 +31,7 @@ type memory struct {
 	mu      sync.Mutex
 	rooms   map[string]*memRoom
 	claims  map[string]claim
+	members members
 	queue   []memLine
 	closing bool
 	scratch []byte

@@ -39,6 +39,9 @@ func (d *disk) open() (err error) {
 	if err == nil {
 		err = d.checkVersion()
 	}
+	if err == nil {
+		d.members, err = loadMembers(d.db)
+	}
 	if err != nil {
 		if d.db != nil {
 			d.db.Close()

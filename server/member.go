@@ -281,6 +281,14 @@ func (r *room) push(f wire.Frame) {
 	}
 }
 
+// has reports whether user is connected in the room.
+func (r *room) has(user string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.members[user]
+	return m != nil && (len(m.peers) > 0 || m.plain > 0)
+}
+
 // size returns how many members the room has.
 func (r *room) size() int {
 	r.mu.Lock()

@@ -33,6 +33,9 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request, rm *room, us
 		s.log.Error("can't serve", "doing", "look up claim", "err", err)
 		http.Error(w, wire.Internal.Text, http.StatusInternalServerError)
 		return false
+	case claimed && !rm.has(user):
+		http.Error(w, user+" belongs to someone else: choose another name", http.StatusConflict)
+		return false
 	case claimed:
 		http.Error(w, s.inUseText(user, rm.name), http.StatusConflict)
 		return false

@@ -154,16 +154,19 @@ func TestPlainNewcomer(t *testing.T) {
 func TestPlainNameConflicts(t *testing.T) {
 	bubble(t, &server.Options{Linger: 10 * time.Second}, func(w *world) {
 		maria := w.plain("general", "maria", "")
-		conflict := func(room, user string) {
+		conflict := func(room, user, why string) {
 			w.Helper()
 			status, body, _ := w.request("GET", "/chat/"+room+"/"+user, "")
-			if status != 409 || body != user+" is already in "+room+"\n" {
+			if status != 409 || body != user+" "+why+"\n" {
 				w.Errorf("%d %q", status, body)
 			}
 		}
-		conflict("general", "maria")
-		w.join("other", "ana").drop()
-		conflict("general", "ana")
+		conflict("general", "maria", "is already in general")
+		ana := w.join("other", "ana")
+		conflict("other", "ana", "is already in other")
+		conflict("general", "ana", "belongs to someone else: choose another name")
+		ana.drop()
+		conflict("other", "ana", "belongs to someone else: choose another name")
 		w.plain("other", "maria", "").leave()
 
 		pass(time.Second)

@@ -60,6 +60,7 @@ func New(opts *Options) *Server {
 	}
 	s.hub = hub{srv: s, rooms: map[string]*slot{}, expected: s.opts.Store.Members()}
 	s.mux.HandleFunc("GET /chat/{room}/{user}", s.chat)
+	s.mux.HandleFunc("GET /", elsewhere)
 	s.mux.HandleFunc("GET /rooms", s.readRooms)
 	s.mux.HandleFunc("GET /rooms/{room}", s.readRoom)
 	s.mux.HandleFunc("GET /rooms/{room}/lines", s.readLines)
@@ -71,6 +72,11 @@ func New(opts *Options) *Server {
 // ServeHTTP answers one request. It returns soon: connections live on by
 // themselves, unknown to the http.Server, so it is Shutdown that ends them.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// elsewhere helps who is lost.
+func elsewhere(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "this is a Holdfast server: chat with a WebSocket at /chat/ROOM/NAME, read at /rooms and /rooms/ROOM", http.StatusNotFound)
+}
 
 // chat admits a connection or says in one line why not. Verdicts come before the
 // upgrade where they can: a WebSocket that is closed at once costs ten times as much.

@@ -161,7 +161,7 @@ func (c *Conn) end(why error, code CloseCode, reason string) {
 // Done is closed when the Conn is dead.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
-// Err says why the Conn is dead: ErrClosed, ErrPeerDead, ErrSlow, ErrNotText, a
+// Err says why the Conn is dead: ErrClosed, ErrPeerDead, ErrLost, ErrSlow, ErrNotText, a
 // *CloseError, or an I/O error. It is nil while the Conn is alive.
 func (c *Conn) Err() error {
 	select {

@@ -44,6 +44,8 @@ var (
 	ErrClosed = errors.New("transport: closed")
 	// ErrPeerDead means that nothing was heard from the peer for too long.
 	ErrPeerDead = errors.New("transport: peer dead: nothing heard in time")
+	// ErrLost means that the connection broke off without a word from the peer.
+	ErrLost = errors.New("transport: connection lost")
 	// ErrSlow means that one message took longer than Options.MessageTimeout, or
 	// a ping five seconds to write.
 	ErrSlow = errors.New("transport: message took too long")
@@ -137,5 +139,5 @@ func reasonOf(err error) error {
 		// Not by us, then we would be dead: the library gave up a control frame.
 		return ErrSlow
 	}
-	return fmt.Errorf("transport: connection lost: %w", err)
+	return fmt.Errorf("%w: %w", ErrLost, err)
 }

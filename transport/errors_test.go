@@ -33,7 +33,7 @@ func TestCloseCodeRetryable(t *testing.T) {
 
 func TestRetryable(t *testing.T) {
 	for _, err := range []error{
-		transport.ErrClosed, transport.ErrPeerDead, transport.ErrSlow, transport.ErrNotText,
+		transport.ErrClosed, transport.ErrPeerDead, transport.ErrLost, transport.ErrSlow, transport.ErrNotText,
 		io.EOF, syscall.ECONNRESET, &net.DNSError{}, errors.New("x509: certificate is not valid"),
 		&transport.RedialError{Err: transport.ErrPeerDead},
 	} {

@@ -148,6 +148,7 @@ func TestUsage(t *testing.T) {
 		{"tail gen@ral --as ana", exitUsage, `room "gen@ral": `},
 		{"tail general --as ana --events", exitUsage, "--events is for --json"},
 		{"send --room general --as ana --whole hello", exitUsage, "--whole is for stdin"},
+
 		{"history", exitUsage, "which room?"},
 		{"rooms general", exitUsage, "no argument"},
 		{"tail --room general --as ana --count -1", exitUsage, "--count"},
@@ -194,6 +195,14 @@ func TestSendAndTail(t *testing.T) {
 			t.Fatalf("%v: code %d, stdout %q, stderr %q", args, code, out, errs)
 		}
 	}
+	if code, _, errs := holdfast(t, "", "send", "--room", "general", "--as", "ana", " "); code != exitUsage || !strings.Contains(errs, "TEXT is blank") {
+		t.Errorf("blank: code %d, stderr %q", code, errs)
+	}
+	for _, nothing := range []string{"", "\n \n"} {
+		if code, _, errs := holdfast(t, nothing, "send", "--room", "general", "--as", "ana"); code != exitOK || errs != "holdfast: nothing to send: stdin has no line that is not blank\n" {
+			t.Errorf("nothing: code %d, stderr %q", code, errs)
+		}
+	}
 	code, _, errs := holdfast(t, "one\r\n\n  \ntwo \x1b]0;title\x07\n"+strings.Repeat("x", 5000)+"\nthree", "send", "--room", "general", "--as", "ana")
 	if code != exitFailure || !strings.Contains(errs, "line 4 not sent") || !strings.Contains(errs, "line 5 not sent") || strings.Contains(errs, "\x1b") {
 		t.Errorf("bad lines: code %d, stderr %q", code, errs)
@@ -223,7 +232,7 @@ func TestUnreachable(t *testing.T) {
 		t.Errorf("tail: code %d, stderr %q", code, errs)
 	}
 	code, _, errs = holdfast(t, "", "send", "--server", server, "--room", "general", "--as", "ana", "--retry-for", "100ms", "kept")
-	if code != exitUnsent || !strings.Contains(errs, "unsent lines are kept, and go out with") {
+	if code != exitUnsent || !strings.HasSuffix(errs, "holdfast: lines left unsent: 1 (server unreachable for 100ms: connection refused); they are kept, and go out with the next join or send of this server, room and name\n") {
 		t.Errorf("send: code %d, stderr %q", code, errs)
 	}
 	many := strings.Repeat("line\n", 10_100) // the outbox holds 10,000; a slow machine takes them in several goes

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -65,9 +67,11 @@ type signalled struct{ sig syscall.Signal }
 func (s signalled) Error() string { return s.sig.String() }
 
 // withSignals returns a context that ends with the first SIGINT, SIGTERM or SIGHUP.
-// A second one ends the process at once, as if nobody had caught it.
+// A second one ends the process at once, as if nobody had caught it. SIGPIPE does not:
+// the write that failed says so, and there is time to leave the room.
 func withSignals(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	signal.Ignore(syscall.SIGPIPE)
 	ch := make(chan os.Signal, 1)
 	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	var wg sync.WaitGroup
@@ -134,7 +138,7 @@ func verdict(err error) (code int, text, try string) {
 			try += "; " + kept
 		}
 	default:
-		try = kept + ", and go out with the next join or send of this server, room and name"
+		try = "they are kept, and go out with the next join or send of this server, room and name"
 	}
 	return code, strings.TrimRight(describe(err), "."), try
 }
@@ -187,16 +191,21 @@ func describe(err error) string {
 		return "the server answered " + probe.Refusal(refused, false).Detail
 	case errors.Is(err, transport.ErrPeerDead):
 		return "nothing heard from the server"
+	case errors.Is(err, transport.ErrLost):
+		return "connection lost: " + rootCause(err)
 	}
 	var said []string // each thing once, though several may have met it
 	for l := range strings.SplitSeq(err.Error(), "\n") {
-		l = strings.TrimPrefix(l, "session: ")
+		l = packageNames.ReplaceAllString(l, "$1")
 		if !slices.ContainsFunc(said, func(s string) bool { return strings.Contains(s, l) }) {
 			said = append(said, l)
 		}
 	}
 	return strings.Join(said, "; ")
 }
+
+// packageNames are what an error of a package's begins with; users need not know them.
+var packageNames = regexp.MustCompile(`(^|: )(?:session|transport|history|lineui): `)
 
 // seeCheck is what to try when it is not clear what answers.
 const seeCheck = "`holdfast check` says where it ends"
@@ -215,15 +224,27 @@ func answer(e *session.RejectedError) *transport.DialError {
 
 // describeDial says in words why there is no connection.
 func describeDial(e *transport.DialError) string {
-	return "can't reach the server: " + rootCause(e).Error()
+	return "can't reach the server: " + rootCause(e)
 }
 
-func rootCause(err error) error {
+// rootCause is what is at the bottom of an error, in words.
+func rootCause(err error) string {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return dns.Name + ": " + dns.Err
+	}
 	for {
-		next := errors.Unwrap(err)
-		if next == nil {
-			return err
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			if next := e.Unwrap(); next != nil {
+				err = next
+				continue
+			}
+		case interface{ Unwrap() []error }:
+			if all := e.Unwrap(); len(all) > 0 {
+				err = all[len(all)-1]
+				continue
+			}
 		}
-		err = next
+		return err.Error()
 	}
 }

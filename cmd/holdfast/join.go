@@ -146,10 +146,12 @@ type pipe struct {
 }
 
 func (p *pipe) run(ctx context.Context, in io.Reader, wait *patience) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	if p.typed {
 		p.say("plain lines: each is said to all; Ctrl-D leaves")
 	}
-	p.wg.Go(func() { p.print(wait) })
+	p.wg.Go(func() { p.print(wait, end) })
 	err := p.lines(ctx, in)
 	if err == nil { // stdin may have been empty: who asks for history gets it
 		select {
@@ -161,14 +163,17 @@ func (p *pipe) run(ctx context.Context, in io.Reader, wait *patience) error {
 	return p.finish(ctx, err)
 }
 
-// print writes what happens in the room to out until the session ends.
-func (p *pipe) print(wait *patience) {
+// print writes what happens in the room to out until the session ends. If it can't, it
+// ends the chat: who reads out may have gone.
+func (p *pipe) print(wait *patience, end context.CancelCauseFunc) {
 	var state session.State
 	known := false // who is here
 	level := sync.OnceFunc(func() { close(p.level) })
 	show := func(lines ...string) {
 		for _, l := range lines {
-			fmt.Fprintln(p.out, l)
+			if _, err := fmt.Fprintln(p.out, l); err != nil {
+				end(fmt.Errorf("write: %w", err))
+			}
 		}
 	}
 	for e := range p.s.Events() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,7 +48,8 @@ func (p *patience) end() {
 	case errors.Is(err, errHeld):
 		err = fmt.Errorf("waited %v: %w", p.limit, err)
 	case err != nil:
-		err, try = fmt.Errorf("%w for %v: %s", errUnreachable, p.limit, describe(err)), seeCheck
+		why := strings.TrimPrefix(describe(err), "can't reach the server: ")
+		err, try = fmt.Errorf("%w for %v: %s", errUnreachable, p.limit, why), seeCheck
 	default:
 		err = fmt.Errorf("%w for %v", errUnreachable, p.limit)
 	}

@@ -23,8 +23,9 @@ import (
 func prompt(ctx context.Context, c *cli.Context, room string, wait *patience, others func() int) (err error) {
 	var talk *chat.Chat
 	out := c.App.Writer // before the UI has os.Stdout point elsewhere
+	ascii := c.Bool("ascii") || !isUTF8(os.Getenv)
 	ui, err := lineui.New(&lineui.Options{
-		PromptWidth: chat.PromptWidth,
+		PromptWidth: chat.PromptWidth, ASCII: ascii,
 		Complete:    func(line string, pos int) (string, []string, string) { return talk.Complete(line, pos) },
 	})
 	if err != nil {
@@ -60,7 +61,7 @@ func prompt(ctx context.Context, c *cli.Context, room string, wait *patience, ot
 		talk, err = chat.New(s, chat.Options{
 			Open: open, Describe: describe, Nearest: nearest, See: wait.follow, Rooms: rooms.Rooms, Others: others,
 			Version: fmt.Sprintf("holdfast %s, protocol %s", version(), wire.Subprotocol), Dir: dir,
-			Look: newLook(c, out), ASCII: c.Bool("ascii") || !isUTF8(os.Getenv),
+			Look: newLook(c, out), ASCII: ascii,
 			Bell: chat.Bell(c.String("bell")), Highlight: c.StringSlice("highlight"),
 		})
 	}

@@ -220,7 +220,7 @@ func TestPromptFlags(t *testing.T) {
 	ana.shows("-- 1 line not sent yet")
 	ana.keys("/quit\r")
 	ana.left(exitUnsent)
-	ana.shows("unsent lines are kept")
+	ana.shows("they are kept")
 }
 
 // TestPromptPlain: with --plain a terminal is a place for lines like any other.

@@ -86,14 +86,15 @@ func askError(c *cli.Context, err error) error {
 	case c.Context.Err() != nil:
 		return context.Cause(c.Context)
 	case errors.Is(err, ask.ErrNoAnswer):
-		return &exitError{code: exitRefused, err: err, try: "holdfast check says what is there"}
+		return &exitError{code: exitRefused, err: err, try: "`holdfast check` says what is there"}
 	case errors.As(err, &said):
 		return saidNo(said)
 	}
+	why := rootCause(err)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("no answer within %s", c.Duration("timeout"))
+		why = fmt.Sprintf("no answer within %s", c.Duration("timeout"))
 	}
-	return &exitError{code: exitUnreachable, err: fmt.Errorf("can't reach the server: %w", rootCause(err)), try: "holdfast check says where it ends"}
+	return &exitError{code: exitUnreachable, err: errors.New("can't reach the server: " + why), try: seeCheck}
 }
 
 // saidNo is the error of an answer that the server meant.

@@ -98,7 +98,7 @@ func TestOtherServers(t *testing.T) {
 		}
 	}
 	s.Close()
-	if code, _, errs := holdfast(t, "", "rooms", "--server", url); code != exitUnreachable || !strings.Contains(errs, "connection refused; holdfast check") {
+	if code, _, errs := holdfast(t, "", "rooms", "--server", url); code != exitUnreachable || !strings.Contains(errs, "connection refused; `holdfast check`") {
 		t.Errorf("nobody there: code %d, %q", code, errs)
 	}
 }

@@ -37,6 +37,10 @@ func runSend(c *cli.Context) error {
 	if c.Bool("whole") && c.Args().Present() {
 		return usage("--whole is for stdin; leave it out, or TEXT")
 	}
+	text := strings.Join(c.Args().Slice(), " ")
+	if c.Args().Present() && strings.TrimSpace(text) == "" {
+		return usage("TEXT is blank: there is nothing to send")
+	}
 	s, closeLog, err := openSession(c, c.String("room"), func(o *session.Options) { o.Fresh = true })
 	if err != nil {
 		return err
@@ -51,11 +55,14 @@ func runSend(c *cli.Context) error {
 	w.wg.Go(func() { w.watch(p) })
 	switch {
 	case c.Args().Present():
-		err = w.put(ctx, []inputLine{{number: 1, text: strings.Join(c.Args().Slice(), " ")}})
+		err = w.put(ctx, []inputLine{{number: 1, text: text}})
 	case c.Bool("whole"):
 		err = w.whole(ctx, c.App.Reader)
 	default:
 		err = w.lines(ctx, c.App.Reader)
+	}
+	if err == nil && !w.any {
+		w.say("nothing to send: stdin has no line that is not blank")
 	}
 	return keptWhere(c, w.finish(ctx, err))
 }
@@ -85,6 +92,7 @@ type sender struct {
 	out    io.Writer      // of acks and refusals as records; nil: not wanted
 	origin origin         // which line of input each line was
 	wg     sync.WaitGroup // who reads the session's events
+	any    bool           // there was a line that is not blank; put's own
 	bad    int            // not fit to be sent; put's own
 	gone   int            // refused by the server; watch's own, until it has ended
 }
@@ -211,6 +219,7 @@ func (w *sender) put(ctx context.Context, batch []inputLine) error {
 		if strings.TrimSpace(l.text) == "" {
 			continue
 		}
+		w.any = true
 		if w.typed {
 			var ok bool
 			if l.text, ok = spoken(l.text); !ok {
@@ -273,7 +282,7 @@ func (w *sender) verdict(ctx context.Context, err error) error {
 	}
 	if errors.Is(err, session.ErrUnsent) {
 		if why := context.Cause(ctx); why != nil {
-			return fmt.Errorf("%w: %w", err, why)
+			return fmt.Errorf("%w (%w)", err, why)
 		}
 		return err
 	}

@@ -64,7 +64,7 @@ func serve(c *cli.Context) error {
 	log := slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{Level: logLevel(c)}))
 	l, err := net.Listen("tcp", c.String("listen"))
 	if err != nil {
-		return &exitError{code: exitFailure, err: fmt.Errorf("listen: %w", err), try: "choose another address with --listen"}
+		return &exitError{code: exitFailure, err: err, try: "choose another address with --listen"}
 	}
 	h, err := startHost(c, l, log)
 	if err != nil {

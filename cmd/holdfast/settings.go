@@ -69,7 +69,43 @@ func settle(c *cli.Context) error {
 			return err
 		}
 	}
+	talk := newTeller(c)
+	for _, e := range os.Environ() {
+		name, _, _ := strings.Cut(e, "=")
+		if v := misspelt(name); v != "" {
+			talk.say("%s is no setting, and is ignored; did you mean %s?", name, v)
+		}
+	}
 	return nil
+}
+
+// misspelt returns the variable that name is nearly, but not quite. It is no error, and
+// only what is very near counts: variables of our name may be somebody else's, such as
+// HOLDFAST_PORT where containers find their services by variables.
+func misspelt(name string) (meant string) {
+	if !strings.HasPrefix(name, variable("")) {
+		return ""
+	}
+	const short, near = 5, 2
+	for _, flag := range allFlags() {
+		switch v := variable(flag); {
+		case v == name:
+			return ""
+		case distance(name, v) == 1, distance(name, v) == near && len(flag) > short:
+			meant = v
+		}
+	}
+	return meant
+}
+
+// allFlags are the names of the flags of all commands.
+func allFlags() (names []string) {
+	for _, c := range newApp(nil, io.Discard, io.Discard).Commands {
+		for _, f := range c.Flags {
+			names = append(names, f.Names()[0])
+		}
+	}
+	return names
 }
 
 // fill sets a flag, unless it is set, from the first layer that has it.
@@ -186,7 +222,10 @@ func fileLayers(c *cli.Context) ([]layer, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, usage("configuration: %w", err)
+		if _, noFile := errors.AsType[*fs.PathError](err); noFile {
+			return nil, usage("configuration: %w", err)
+		}
+		return nil, usage("%w", err)
 	}
 	if err := checkEntries(file); err != nil {
 		return nil, err

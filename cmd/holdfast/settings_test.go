@@ -37,6 +37,22 @@ func parsed(t *testing.T, look func(c *cli.Context), args ...string) (code int, 
 	return report(&errs, app.RunContext(t.Context(), permute(app, args))), errs.String()
 }
 
+// TestMisspelt: a variable that is nearly a setting is told of, and does not stop anybody.
+func TestMisspelt(t *testing.T) {
+	home(t)
+	for _, name := range []string{"HOLDFAST_SEVER", "HOLDFAST_SERVER", "HOLDFAST_PORT", "HOLDFAST_SERVICE_HOST", "HOLDFAST_SERVICE_PORT_8080_TCP", "HOLDFAST_"} {
+		t.Setenv(name, "x")
+	}
+	t.Setenv("HOLDFAST_SERVER", "ws://server")
+	code, errs := parsed(t, func(*cli.Context) {}, "who")
+	if want := "holdfast: HOLDFAST_SEVER is no setting, and is ignored; did you mean HOLDFAST_SERVER?\n"; code != exitOK || errs != want {
+		t.Errorf("code %d, %q, want %q", code, errs, want)
+	}
+	if code, errs = parsed(t, func(*cli.Context) {}, "tail", "--quiet"); code != exitOK || errs != "" {
+		t.Errorf("--quiet: code %d, %q", code, errs)
+	}
+}
+
 // TestPrecedence: command line, variable, profile, file, default.
 func TestPrecedence(t *testing.T) {
 	home(t)

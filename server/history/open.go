@@ -156,7 +156,7 @@ func lockError(err error) error {
 	}
 	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) ||
 		strings.Contains(err.Error(), "held by current process") {
-		return fmt.Errorf("%w: %w", ErrLocked, err)
+		return ErrLocked
 	}
 	return err
 }

@@ -16,6 +16,10 @@ type Options struct {
 	// lives; zero means 2.
 	PromptWidth int
 
+	// ASCII says that the terminal can draw nothing else: a line break in the line is
+	// then an inverse n while it is edited.
+	ASCII bool
+
 	// Complete is asked when Tab is pressed: for the line and the cursor's position
 	// in runes it returns what stays on the left, the words to cycle through, and
 	// what stays on the right. It runs inside ReadLine and must not call it. Nil

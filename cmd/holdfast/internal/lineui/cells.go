@@ -11,7 +11,10 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-var sgr = regexp.MustCompile("^\x1b\\[[0-9;:]*m")
+var (
+	sgr      = regexp.MustCompile("\x1b\\[[0-9;:]*m")
+	sgrFirst = regexp.MustCompile("^" + sgr.String())
+)
 
 // printed makes rows of lines. Colours end with their line.
 func printed(lines []string) string {
@@ -24,7 +27,7 @@ func printed(lines []string) string {
 // crop cuts text to that many columns and returns its width. SGR takes none.
 func crop(text string, cols int) (_ string, width int) {
 	for i := 0; i < len(text); {
-		if seq := sgr.FindString(text[i:]); seq != "" {
+		if seq := sgrFirst.FindString(text[i:]); seq != "" {
 			i += len(seq)
 			continue
 		}

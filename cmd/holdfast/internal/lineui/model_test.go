@@ -109,7 +109,7 @@ func FuzzModel(f *testing.F) {
 			return
 		}
 		cols, next = 1+abs(cols)%100, 1+abs(next)%100
-		p := newPainter(2, cols, 10)
+		p := newPainter(2, false, cols, 10)
 		p.model.feed(b[:len(b)/2])
 		checkModel(t, p.model)
 		checkFrame(t, p.frame(nil, nil, ">"))

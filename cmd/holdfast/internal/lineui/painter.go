@@ -5,6 +5,7 @@ package lineui
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +28,7 @@ const keepRecent = 200
 type painter struct {
 	model       *model
 	promptWidth int
+	ascii       bool
 	cols, rows  int // of the window
 
 	shown    bool  // the block is on screen, the cursor in it
@@ -40,8 +42,8 @@ type painter struct {
 	shownCols, shownRows int // the window's size when the block was painted
 }
 
-func newPainter(promptWidth, cols, rows int) *painter {
-	return &painter{model: newModel(cols), promptWidth: promptWidth, cols: cols, rows: rows}
+func newPainter(promptWidth int, ascii bool, cols, rows int) *painter {
+	return &painter{model: newModel(cols), promptWidth: promptWidth, ascii: ascii, cols: cols, rows: rows}
 }
 
 // resized takes the window's size at a SIGWINCH. If it is the known one, either
@@ -87,6 +89,7 @@ func (p *painter) frame(lines, status []string, prompt string) string {
 	}
 	above := len(p.widths)
 	first, end := p.visible(above)
+	edited := p.edited(prompt)
 	for y := first; y < end; y++ {
 		if y > first {
 			b.WriteString(newRow)
@@ -97,8 +100,8 @@ func (p *painter) frame(lines, status []string, prompt string) string {
 			x = p.promptWidth
 			fmt.Fprintf(&b, "\x1b[%dG", x+1)
 		}
-		writeCells(&b, p.model.rows[y], x, p.cols)
-		p.widths = append(p.widths, len(p.model.rows[y]))
+		writeCells(&b, edited[y], x, p.cols)
+		p.widths = append(p.widths, len(edited[y]))
 	}
 	p.shownCols, p.shownRows = p.cols, p.rows
 	p.rowsUp, p.rowsDown, p.shown = above+p.model.y-first, end-1-p.model.y, true
@@ -110,6 +113,39 @@ func (p *painter) frame(lines, status []string, prompt string) string {
 	fmt.Fprintf(&b, "\x1b[%dG%s", min(p.model.x, p.cols-1)+1, showCursor)
 	return b.String()
 }
+
+// edited is the model's rows as they are to be seen: with the prompt in the place of what
+// liner was told, where that has wrapped in a narrow window, and without signs that the
+// terminal can't draw.
+func (p *painter) edited(prompt string) [][]cell {
+	rows := make([][]cell, len(p.model.rows))
+	for y, row := range p.model.rows {
+		rows[y] = row
+		if p.ascii && slices.ContainsFunc(row, isBreak) {
+			rows[y] = slices.Clone(row)
+			for x, c := range row {
+				if isBreak(c) {
+					rows[y][x].s = asciiBreak + strings.Repeat(" ", c.w-1)
+				}
+			}
+		}
+	}
+	if !p.model.prompted || p.promptWidth < p.cols {
+		return rows
+	}
+	drawn := newModel(p.cols) // wraps as the other one
+	drawn.feed([]byte(sgr.ReplaceAllString(fit(prompt, p.promptWidth), "")))
+	for y, row := range drawn.rows[:min(len(drawn.rows), len(rows))] {
+		rows[y] = slices.Clone(rows[y])
+		copy(rows[y], row)
+	}
+	return rows
+}
+
+// asciiBreak stands for newlineMark where only ASCII can be drawn.
+const asciiBreak = "\x1b[7mn\x1b[27m"
+
+func isBreak(c cell) bool { return c.s == newlineMark }
 
 // advance makes the text that takes the old block away and prints lines.
 func (p *painter) advance(lines []string) string {

@@ -58,7 +58,7 @@ func TestCrop(t *testing.T) {
 // A full row is followed by a column, never by EL: the pending wrap would let
 // EL take its last cell. And nothing is erased with ED 0 (see painter.erase).
 func TestFramesEraseRowByRow(t *testing.T) {
-	p := newPainter(2, 10, 5)
+	p := newPainter(2, false, 10, 5)
 	vt := vt10x.New(vt10x.WithSize(10, 5))
 	for _, text := range []string{"01234567", "01234567\x1b[A\x1b[B", "x"} {
 		p.model.feed([]byte("\r\x1b[K" + string(anchor) + "~ " + text))
@@ -80,9 +80,40 @@ func TestFramesEraseRowByRow(t *testing.T) {
 	}
 }
 
+// In a window narrower than the prompt, the prompt wraps as what liner drew did. A line
+// break that is edited is ASCII where it must.
+func TestEdited(t *testing.T) {
+	const prompt = "\x1b[33m[general]\x1b[0m >"
+	liner := string(anchor) + strings.Repeat("~", 14) + " "
+	for _, c := range []struct {
+		cols  int
+		ascii bool
+		want  string
+	}{
+		{40, false, "[general] >    one␤two"},
+		{40, true, "[general] >    onentwo"},
+		{15, false, "[general] >    \none␤two"},
+		{10, false, "[general] \n>    one␤t\nwo"},
+		{4, false, "[gen\neral\n] > \n   o\nne␤t\nwo"},
+	} {
+		p := newPainter(15, c.ascii, c.cols, 10)
+		p.model.feed([]byte(liner + "one" + newlineMark + "two"))
+		frame := p.frame(nil, nil, prompt)
+		vt := vt10x.New(vt10x.WithSize(c.cols, 10))
+		vt.Write([]byte(frame))
+		got := strings.TrimRight(vt.String(), " \n")
+		if trailing := regexp.MustCompile(` +\n`); trailing.ReplaceAllString(got, "\n") != trailing.ReplaceAllString(c.want, "\n") {
+			t.Errorf("%d columns, ascii %v:\n%s\nwant\n%s", c.cols, c.ascii, got, c.want)
+		}
+		if c.ascii != strings.Contains(frame, "one\x1b[7mn\x1b[27mtwo") {
+			t.Errorf("ascii %v: %q", c.ascii, frame)
+		}
+	}
+}
+
 // All rows are cleared in which a block can be that the terminal has wrapped anew.
 func TestWipe(t *testing.T) {
-	p := newPainter(2, 40, 10)
+	p := newPainter(2, false, 40, 10)
 	p.model.feed([]byte(string(anchor) + "~ " + strings.Repeat("x", 98))) // 100 columns
 	p.frame(nil, []string{strings.Repeat("=", 30), "short"}, ">")
 	p.resize(20, 10)
@@ -120,7 +151,7 @@ func TestRebuild(t *testing.T) {
 		{"more than fit", 50, 30, 20, 10, "\x1b[K\x1b[H", "line 50"},
 		{"more than are remembered", 50, 3 * keepRecent, 20, 10, "\x1b[K\x1b[H", "line 50"},
 	} {
-		p := newPainter(2, 40, 10)
+		p := newPainter(2, false, 40, 10)
 		p.frame(numbered(0, tt.before), wide, ">")
 		p.resize(tt.cols, tt.rows)
 		frame := p.frame(numbered(tt.before, tt.before+tt.after), wide, ">")

@@ -34,7 +34,7 @@ func TestResize(t *testing.T) {
 // What is painted while the window is small for a moment is wrapped by the
 // terminal, and nobody says so later.
 func TestSmallForAMoment(t *testing.T) {
-	p := newPainter(2, 40, 10)
+	p := newPainter(2, false, 40, 10)
 	p.frame(nil, nil, ">")
 	for _, tt := range []struct {
 		what    string

@@ -128,7 +128,7 @@ func New(opts *Options) (*UI, error) {
 		written:  make(chan struct{}, 1),
 		keysGone: make(chan struct{}),
 	}
-	if err := u.open(newPainter(o.PromptWidth, cols, rows)); err != nil {
+	if err := u.open(newPainter(o.PromptWidth, o.ASCII, cols, rows)); err != nil {
 		taken.Store(false)
 		return nil, fmt.Errorf("open terminal: %w", err)
 	}

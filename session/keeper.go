@@ -9,8 +9,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"go.etcd.io/bbolt"
 )
 
 // keeper owns a slot's file. It numbers and stores new lines, all that wait in one
@@ -170,13 +168,13 @@ func (k *keeper) store(batch []*request) error {
 	var err error
 	if noted || len(lines) > 0 {
 		err = guard(func() error { // damage in what only a write reads
-			return k.slot.db.Update(func(tx *bbolt.Tx) (err error) {
+			return k.slot.edit(func(e *edits) (err error) {
 				for i := range lines {
-					if lines[i].key, err = putLine(tx, lines[i]); err != nil {
+					if lines[i].key, err = putLine(e, lines[i]); err != nil {
 						return err
 					}
 				}
-				return writeNotes(tx, acked, aside, at)
+				return writeNotes(e, acked, aside, at)
 			})
 		})
 	}
@@ -229,9 +227,9 @@ func full(err error) bool {
 		(errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG))
 }
 
-func writeNotes(tx *bbolt.Tx, acked []Line, aside []refusal, at point) error {
+func writeNotes(e *edits, acked []Line, aside []refusal, at point) error {
 	for _, l := range acked {
-		if err := tx.Bucket(outboxBucket).Delete(be(l.key)); err != nil {
+		if err := e.delete(outboxBucket, be(l.key)); err != nil {
 			return err
 		}
 	}
@@ -242,12 +240,12 @@ func writeNotes(tx *bbolt.Tx, acked []Line, aside []refusal, at point) error {
 		if err != nil {
 			return err
 		}
-		if err := tx.Bucket(asideBucket).Put(be(r.key), v); err != nil {
+		if err := e.tx.Bucket(asideBucket).Put(be(r.key), v); err != nil { // nothing reads it again
 			return err
 		}
 	}
 	if at == (point{}) {
 		return nil
 	}
-	return tx.Bucket(metaBucket).Put(pointKey, append(be(at.seq), at.cursor...))
+	return e.put(metaBucket, pointKey, append(be(at.seq), at.cursor...))
 }

@@ -27,7 +27,7 @@ type slot struct {
 }
 
 var (
-	metaBucket   = []byte("meta")   // format, device, point
+	metaBucket   = []byte("meta")   // format, device, point, sum
 	outboxBucket = []byte("outbox") // key, big-endian: a record
 	asideBucket  = []byte("aside")  // key, big-endian: a record, refused
 
@@ -36,7 +36,8 @@ var (
 	pointKey  = []byte("point")
 )
 
-const slotFormat = "1"
+// slotFormat is the format of what is written. 1 had no sum, see ledger.go.
+const slotFormat = "2"
 
 // record is a line as it stands in the file.
 type record struct {
@@ -183,21 +184,21 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// prepare makes what a new file lacks and refuses one of a newer format.
+// prepare makes what a new file lacks, or an old one, and refuses one of a newer format.
 func (s *slot) prepare() error {
-	fresh := false
+	const none, withoutSum = "none", "1"
+	format := none
 	err := s.db.View(func(tx *bbolt.Tx) error {
-		meta := tx.Bucket(metaBucket)
-		if fresh = meta == nil; fresh {
-			return nil
-		}
-		if f := meta.Get(formatKey); string(f) != slotFormat {
-			return fmt.Errorf("format %q is newer than this program knows: upgrade it", f)
+		if meta := tx.Bucket(metaBucket); meta != nil {
+			format = string(meta.Get(formatKey))
 		}
 		return nil
 	})
-	if err != nil || !fresh {
+	switch {
+	case err != nil || format == slotFormat:
 		return err
+	case format != none && format != withoutSum:
+		return fmt.Errorf("format %q is newer than this program knows: upgrade it", format)
 	}
 	return s.db.Update(func(tx *bbolt.Tx) error {
 		for _, b := range [][]byte{metaBucket, outboxBucket, asideBucket} {
@@ -206,10 +207,12 @@ func (s *slot) prepare() error {
 			}
 		}
 		meta := tx.Bucket(metaBucket)
-		return errors.Join(
-			meta.Put(formatKey, []byte(slotFormat)),
-			meta.Put(deviceKey, []byte(randomID(16))),
-		)
+		if format == none {
+			if err := meta.Put(deviceKey, []byte(randomID(16))); err != nil {
+				return err
+			}
+		}
+		return errors.Join(meta.Put(formatKey, []byte(slotFormat)), meta.Put(sumKey, be(realSum(tx))))
 	})
 }
 
@@ -237,12 +240,12 @@ func (s *slot) adopt(other *slot) error {
 	for _, l := range mine.lines {
 		have[l.ID] = true
 	}
-	err = s.db.Update(func(tx *bbolt.Tx) error {
+	err = s.edit(func(e *edits) error {
 		for _, l := range state.lines {
 			if have[l.ID] {
 				continue
 			}
-			if _, err := putLine(tx, l); err != nil {
+			if _, err := putLine(e, l); err != nil {
 				return err
 			}
 		}
@@ -251,9 +254,9 @@ func (s *slot) adopt(other *slot) error {
 	if err != nil {
 		return err
 	}
-	return other.db.Update(func(tx *bbolt.Tx) error {
+	return other.edit(func(e *edits) error {
 		for _, l := range state.lines {
-			if err := tx.Bucket(outboxBucket).Delete(be(l.key)); err != nil {
+			if err := e.delete(outboxBucket, be(l.key)); err != nil {
 				return err
 			}
 		}
@@ -270,10 +273,13 @@ type slotState struct {
 
 func (s *slot) load() (st slotState, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
+		if err := check(tx); err != nil {
+			return err
+		}
 		meta := tx.Bucket(metaBucket)
 		st.device = string(meta.Get(deviceKey))
 		if p := meta.Get(pointKey); len(p) >= 8 {
-			st.point = point{seq: binary.BigEndian.Uint64(p), cursor: string(p[8:])}
+			st.point = point{seq: number(p[:8]), cursor: string(p[8:])}
 		}
 		return tx.Bucket(outboxBucket).ForEach(func(k, v []byte) error {
 			var r record
@@ -281,7 +287,7 @@ func (s *slot) load() (st slotState, err error) {
 				return fmt.Errorf("%w: line %x", errDamaged, k)
 			}
 			st.lines = append(st.lines, Line{
-				ID: ID{r.Source, r.N}, Kind: r.Kind, To: r.To, Text: r.Text, At: r.At, key: binary.BigEndian.Uint64(k),
+				ID: ID{r.Source, r.N}, Kind: r.Kind, To: r.To, Text: r.Text, At: r.At, key: number(k),
 			})
 			return nil
 		})
@@ -289,19 +295,19 @@ func (s *slot) load() (st slotState, err error) {
 	return st, err
 }
 
-func putLine(tx *bbolt.Tx, l Line) (key uint64, err error) {
-	b := tx.Bucket(outboxBucket)
-	if key, err = b.NextSequence(); err != nil {
+func putLine(e *edits, l Line) (key uint64, err error) {
+	if key, err = e.tx.Bucket(outboxBucket).NextSequence(); err != nil {
 		return 0, err
 	}
 	v, err := json.Marshal(record{Source: l.ID.Source, N: l.ID.N, Kind: l.Kind, To: l.To, Text: l.Text, At: l.At})
 	if err != nil {
 		return 0, err
 	}
-	return key, b.Put(be(key), v)
+	return key, e.put(outboxBucket, be(key), v)
 }
 
-func be(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+func be(n uint64) []byte     { return binary.BigEndian.AppendUint64(nil, n) }
+func number(b []byte) uint64 { return binary.BigEndian.Uint64(b) }
 
 // randomID returns n random bytes as text.
 func randomID(n int) string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -141,7 +142,7 @@ func TestFreshLeavesTheCursorAlone(t *testing.T) {
 func TestNewerFormatIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	use(t, dir, false, func(k *keeper) {
-		err := k.slot.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(formatKey, []byte("2")) })
+		err := k.slot.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(formatKey, []byte("3")) })
 		if err != nil {
 			t.Error(err)
 		}
@@ -188,6 +189,92 @@ func TestDamagedFile(t *testing.T) {
 				t.Errorf("error: %v", err)
 			}
 		})
+	}
+}
+
+// TestFlippedBits: a bit that flips in a line, the cursor, the device or a key of theirs
+// shows when the file is opened: no other word is sent, and none is missing.
+func TestFlippedBits(t *testing.T) {
+	dir := t.TempDir()
+	use(t, dir, false, func(k *keeper) {
+		add(t, k, "first line", "second line")
+		k.notePoint(point{"cursor-of-mine", 7})
+	})
+	path := filepath.Join(dir, "0.db")
+	s, err := openSlot(dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := s.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, what := range []string{"first line", "second line", "cursor-of-mine", st.device, "device", "point", "sum", "format", string(be(st.lines[0].key)) + `{"source"`} {
+		found := 0
+		for at := 0; ; at++ { // in all pages, also those that are not used any more
+			i := strings.Index(string(whole[at:]), what)
+			if i < 0 {
+				break
+			}
+			at += i
+			found++
+			for bit := range 8 * len(what) {
+				b := slices.Clone(whole)
+				b[at+bit/8] ^= 1 << (bit % 8)
+				if err := os.WriteFile(path, b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				s, err := openSlot(dir, false)
+				if err != nil {
+					continue // found
+				}
+				if got, err := s.load(); err != nil || !reflect.DeepEqual(got, st) {
+					t.Errorf("bit %d of %q: %q at %v, %v", bit, what, said(got.lines), got.point, err)
+				}
+				_ = s.db.Close()
+			}
+		}
+		if found == 0 {
+			t.Errorf("%q is not in the file", what)
+		}
+	}
+}
+
+// TestFormerFormat: a file without a sum is taken as it is, and has one from then on.
+func TestFormerFormat(t *testing.T) {
+	dir := t.TempDir()
+	use(t, dir, false, func(k *keeper) {
+		add(t, k, "old")
+		k.flush()
+		err := k.slot.db.Update(func(tx *bbolt.Tx) error {
+			meta := tx.Bucket(metaBucket)
+			return errors.Join(meta.Put(formatKey, []byte("1")), meta.Delete(sumKey))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	st := use(t, dir, false, func(k *keeper) { add(t, k, "new") })
+	if got := said(st.lines); !slices.Equal(got, []string{"old"}) {
+		t.Errorf("held %q", got)
+	}
+	path := filepath.Join(dir, "0.db")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(b), `"text":"old"`, `"text":"odd"`)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openSlot(dir, false); !errors.Is(err, errDamaged) {
+		t.Errorf("error: %v", err)
 	}
 }
 

@@ -26,7 +26,7 @@ func prompt(ctx context.Context, c *cli.Context, room string, wait *patience, ot
 	ascii := c.Bool("ascii") || !isUTF8(os.Getenv)
 	ui, err := lineui.New(&lineui.Options{
 		PromptWidth: chat.PromptWidth, ASCII: ascii,
-		Complete:    func(line string, pos int) (string, []string, string) { return talk.Complete(line, pos) },
+		Complete: func(line string, pos int) (string, []string, string) { return talk.Complete(line, pos) },
 	})
 	if err != nil {
 		return err

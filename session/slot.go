@@ -191,6 +191,8 @@ func (s *slot) prepare() error {
 	err := s.db.View(func(tx *bbolt.Tx) error {
 		if meta := tx.Bucket(metaBucket); meta != nil {
 			format = string(meta.Get(formatKey))
+		} else if first, _ := tx.Cursor().First(); first != nil { // all are made at once
+			return fmt.Errorf("%w: it has %q and no %q", errDamaged, first, metaBucket)
 		}
 		return nil
 	})
@@ -201,17 +203,17 @@ func (s *slot) prepare() error {
 		return fmt.Errorf("format %q is newer than this program knows: upgrade it", format)
 	}
 	return s.db.Update(func(tx *bbolt.Tx) error {
-		for _, b := range [][]byte{metaBucket, outboxBucket, asideBucket} {
-			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
+		if format == none {
+			for _, b := range [][]byte{metaBucket, outboxBucket, asideBucket} {
+				if _, err := tx.CreateBucket(b); err != nil {
+					return err
+				}
+			}
+			if err := tx.Bucket(metaBucket).Put(deviceKey, []byte(randomID(16))); err != nil {
 				return err
 			}
 		}
 		meta := tx.Bucket(metaBucket)
-		if format == none {
-			if err := meta.Put(deviceKey, []byte(randomID(16))); err != nil {
-				return err
-			}
-		}
 		return errors.Join(meta.Put(formatKey, []byte(slotFormat)), meta.Put(sumKey, be(realSum(tx))))
 	})
 }

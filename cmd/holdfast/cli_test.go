@@ -235,6 +235,10 @@ func TestUnreachable(t *testing.T) {
 	if code != exitUnsent || !strings.HasSuffix(errs, "holdfast: lines left unsent: 1 (server unreachable for 100ms: connection refused); they are kept, and go out with the next join or send of this server, room and name\n") {
 		t.Errorf("send: code %d, stderr %q", code, errs)
 	}
+	code, _, errs = holdfast(t, "", "join", "--server", server, "--room", "general", "--as", "bob", "--retry-for", "100ms")
+	if code != exitUnreachable || !strings.Contains(errs, "unreachable for 100ms") {
+		t.Errorf("join with nothing to say: code %d, stderr %q", code, errs)
+	}
 	many := strings.Repeat("line\n", 10_100) // the outbox holds 10,000; a slow machine takes them in several goes
 	until(t, "the outbox is full", func() bool {
 		code, _, errs = holdfast(t, many, "send", "--server", server, "--room", "other", "--as", "ana", "--retry-for", "400ms")

@@ -158,6 +158,7 @@ func (p *pipe) run(ctx context.Context, in io.Reader, wait *patience) error {
 		case <-p.level:
 		case <-p.s.Done():
 		case <-ctx.Done():
+			err = context.Cause(ctx)
 		}
 	}
 	return p.finish(ctx, err)

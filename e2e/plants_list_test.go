@@ -203,7 +203,7 @@ func eventsFrame`),
 		overlay.Replace("server/member.go", `delete(r.members, m.user)`, ``),
 	}},
 	{"a restart forgets who is here", withBinary("TestRestartIsNoNews"), []overlay.Edit{
-		overlay.Replace("server/history/open.go", `d.members, err = loadMembers(d.db)`, `d.members = members{}`),
+		overlay.Replace("server/history/open.go", `err = d.loadMembers()`, `d.members = members{}`),
 	}},
 	{"who never comes back stays for ever", by("server", "TestExpectedBack"), []overlay.Edit{
 		overlay.Replace("server/house.go", `s.hub.forget()`, ``),

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // hub knows the open rooms. Rooms are made when first joined and forgotten when
@@ -17,8 +18,9 @@ type hub struct {
 	shut  bool // opens no more rooms
 
 	// expected is who was a member when the last server on this store ended, by room,
-	// until that room is opened or their linger time is over.
+	// until that room is opened or the time for it is over.
 	expected map[string][]string
+	until    time.Time // constant
 }
 
 // slot is a room's place in the hub. ready and gone are closed, not guarded.
@@ -94,6 +96,20 @@ func (h *hub) release(name string) {
 		h.mu.Unlock()
 		close(s.gone)
 	})
+}
+
+// expectFor is how long after a server was stopped its members are expected back in the
+// next one. If it did not stop but died, nobody knows when, and they always are.
+const expectFor = time.Hour
+
+// init expects back who was there before.
+func (h *hub) init(s *Server) {
+	h.srv, h.rooms, h.until = s, map[string]*slot{}, time.Now().Add(max(s.opts.Linger, 0))
+	var closed time.Time
+	h.expected, closed = s.opts.Store.Members()
+	if !closed.IsZero() && time.Since(closed) > expectFor {
+		h.forget()
+	}
 }
 
 // expects returns, once, who is expected back in a room.

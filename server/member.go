@@ -26,7 +26,7 @@ func (r *room) expect(users []string) {
 		m := &member{user: user}
 		r.members[user] = m
 		r.told[user] = true // who is here was told so before, who comes is by the welcome
-		r.leave(m, false)
+		r.linger(m, time.Until(r.srv.hub.until))
 	}
 }
 
@@ -55,6 +55,7 @@ func (r *room) enter(user string) *member {
 	if m == nil {
 		m = &member{user: user}
 		r.members[user] = m
+		r.srv.opts.Store.NoteMembers(r.name, []string{user}, nil)
 		r.announce()
 		return m
 	}
@@ -99,13 +100,21 @@ func (r *room) leave(m *member, left bool) {
 	if len(m.peers) > 0 || m.plain > 0 {
 		return
 	}
-	if left || r.draining || r.srv.opts.Linger < 0 { // nobody comes back to a server that stops
+	switch {
+	case left || r.srv.opts.Linger < 0:
 		r.remove(m)
-		return
+	case r.draining: // nobody comes back to a server that stops, but to the next one
+		delete(r.members, m.user)
+	default:
+		r.linger(m, r.srv.opts.Linger)
 	}
+}
+
+// linger ends m's membership some time from now, under mu.
+func (r *room) linger(m *member, d time.Duration) {
 	r.srv.hub.again(r.name)
 	var timer *time.Timer
-	timer = time.AfterFunc(r.srv.opts.Linger, func() {
+	timer = time.AfterFunc(d, func() {
 		r.mu.Lock()
 		if m.linger == timer {
 			r.remove(m)
@@ -119,6 +128,7 @@ func (r *room) leave(m *member, left bool) {
 func (r *room) remove(m *member) {
 	m.linger = nil
 	delete(r.members, m.user)
+	r.srv.opts.Store.NoteMembers(r.name, nil, []string{m.user})
 	r.announce()
 }
 
@@ -129,7 +139,8 @@ func (r *room) endLingers() {
 	defer r.mu.Unlock()
 	for _, m := range r.members {
 		if m.linger != nil && m.linger.Stop() {
-			r.remove(m)
+			m.linger = nil
+			delete(r.members, m.user)
 			r.srv.hub.release(r.name)
 		}
 	}
@@ -189,7 +200,6 @@ func (r *room) tellAll() (joined, left []string) {
 		}
 	}
 	clear(r.shown)
-	r.srv.opts.Store.NoteMembers(r.name, joined, left)
 	for _, names := range [][]string{joined, left, back, gone} {
 		slices.Sort(names)
 	}

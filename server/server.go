@@ -58,7 +58,7 @@ func New(opts *Options) *Server {
 		s.opts.Store = history.Memory()
 		s.ownStore = true
 	}
-	s.hub = hub{srv: s, rooms: map[string]*slot{}, expected: s.opts.Store.Members()}
+	s.hub.init(s)
 	s.mux.HandleFunc("GET /chat/{room}/{user}", s.chat)
 	s.mux.HandleFunc("GET /", elsewhere)
 	s.mux.HandleFunc("GET /rooms", s.readRooms)
@@ -176,15 +176,13 @@ func (s *Server) greet(p *peer, on bool) bool {
 	return !s.draining
 }
 
-// Users returns how many users are members of a room now: connected, or expected back.
+// Users returns how many users are connected and in a room.
 func (s *Server) Users() int {
 	users := map[string]bool{}
 	for _, r := range s.hub.open() {
-		r.mu.Lock()
-		for user := range r.members {
-			users[user] = true
+		for _, p := range r.attached() {
+			users[p.user] = true
 		}
-		r.mu.Unlock()
 	}
 	return len(users)
 }

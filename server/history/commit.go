@@ -80,6 +80,9 @@ func (d *disk) take() (items []item, jobs []*job, ended bool) {
 	defer d.mu.Unlock()
 	items, jobs = d.queue, d.jobs
 	d.queue, d.spare, d.jobs = d.spare, nil, nil
+	if j := d.takeNotes(); j != nil {
+		jobs = append(jobs, j)
+	}
 	return items, jobs, d.closing
 }
 

@@ -39,6 +39,8 @@ type disk struct {
 	dir   string
 	epoch uint64
 
+	closedAt time.Time // the last time, before this
+
 	touched []*room // the committer's
 
 	wake     chan struct{} // holds one token while the committer has work
@@ -53,10 +55,11 @@ type disk struct {
 	mu      sync.Mutex
 	rooms   map[string]*room // the open ones
 	members members
-	queue   []item // appended, not yet taken by the committer
-	spare   []item // empty; the queue to come
-	queued  int    // bytes of lines that are not yet durable
-	jobs    []*job // for the committer's next batch
+	notes   map[string]bool // by memberKey, who is one: not yet taken by the committer
+	queue   []item          // appended, not yet taken by the committer
+	spare   []item          // empty; the queue to come
+	queued  int             // bytes of lines that are not yet durable
+	jobs    []*job          // for the committer's next batch
 	closing bool
 	asked   time.Time // when Append last asked to look again
 	scratch []byte
@@ -78,6 +81,7 @@ func OpenDisk(dir string, opts *DiskOptions) (Store, error) {
 		trimming: make(chan struct{}, 1),
 		claiming: make(chan struct{}, 1),
 		rooms:    make(map[string]*room),
+		notes:    make(map[string]bool),
 	}
 	fs := cmp.Or[vfs.FS](opts.FS, vfs.Default)
 	d.space = newSpace(fs, dir, opts.MinFree, d.log)
@@ -137,6 +141,7 @@ func (d *disk) shut() error {
 	d.signal()
 	<-d.done
 	d.users.Wait()
+	d.noteClosed()
 	err := d.db.Close()
 	if lockErr := d.lock.Close(); err == nil {
 		err = lockErr

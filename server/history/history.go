@@ -25,13 +25,14 @@ type Store interface {
 	Owner(name string, now time.Time, ttl time.Duration) (key [32]byte, owned bool, err error)
 
 	// NoteMembers notes who is a member of room from now on and who no longer is. It
-	// does not wait for the disk, and after a power cut or on a full disk the note may
-	// be missing.
+	// waits neither for the disk nor for room on it: after a power cut, or while a
+	// disk is full, what is on it may be older.
 	NoteMembers(room string, joined, left []string)
 
 	// Members returns the members of each room that has any, in order, as noted last:
-	// also by an earlier process, if the store outlives one.
-	Members() map[string][]string
+	// also by an earlier process, if the store outlives one. closed is when that one
+	// closed the store, zero if it did not.
+	Members() (members map[string][]string, closed time.Time)
 
 	// Trim drops the lines of every room that keep does not cover, and the marks
 	// of sources that were not used for MarkTTL.

@@ -19,6 +19,7 @@ import (
 //	t room                         trimmed edge: last dropped position, digest at it
 //	c name                         who claimed a name, and its last use
 //	p room 0 user                  a member, as noted last
+//	s                              when the store was closed; not there while it is open
 const (
 	versionPrefix = 'v'
 	linePrefix    = 'l'
@@ -28,6 +29,7 @@ const (
 	trimPrefix    = 't'
 	claimPrefix   = 'c'
 	memberPrefix  = 'p'
+	closedPrefix  = 's'
 )
 
 // formatVersion is the version of the keys and records here.
@@ -70,6 +72,8 @@ func sourceKey(dst []byte, kind byte, room, user, source string) []byte {
 func trimKey(room string) []byte { return append([]byte{trimPrefix}, room...) }
 
 func claimKey(name string) []byte { return append([]byte{claimPrefix}, name...) }
+
+func closedKey() []byte { return []byte{closedPrefix} }
 
 func memberKey(room, user string) []byte {
 	return append(roomKey(nil, memberPrefix, room), user...)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -39,10 +40,10 @@ func (m members) list() map[string][]string {
 }
 
 // Members implements Store.
-func (m *memory) Members() map[string][]string {
+func (m *memory) Members() (map[string][]string, time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.members.list()
+	return m.members.list(), time.Time{}
 }
 
 // NoteMembers implements Store.
@@ -53,57 +54,81 @@ func (m *memory) NoteMembers(room string, joined, left []string) {
 }
 
 // Members implements Store.
-func (d *disk) Members() map[string][]string {
+func (d *disk) Members() (map[string][]string, time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.members.list()
+	return d.members.list(), d.closedAt
 }
 
-// NoteMembers implements Store. It goes with the committer's next batch; where that has
-// to wait for room, what is on disk stays as it was.
+// NoteMembers implements Store. What is noted goes with the committer's next batch for
+// which there is room: until then the last word on each member is kept, and no more.
 func (d *disk) NoteMembers(room string, joined, left []string) {
 	if len(joined)+len(left) == 0 || checkNames(append(slices.Concat(joined, left), room)...) != nil {
 		return
 	}
-	j := &job{done: make(chan struct{}), add: func(b *pebble.Batch) error {
-		for _, user := range joined {
-			if err := b.Set(memberKey(room, user), nil, nil); err != nil {
-				return err
-			}
-		}
-		for _, user := range left {
-			if err := b.Delete(memberKey(room, user), nil); err != nil {
-				return err
-			}
-		}
-		return nil
-	}}
 	d.mu.Lock()
 	d.members.note(room, joined, left)
-	wanted := d.usable() == nil && !d.space.stuck()
-	if wanted {
-		d.jobs = append(d.jobs, j)
+	for _, user := range joined {
+		d.notes[string(memberKey(room, user))] = true
+	}
+	for _, user := range left {
+		d.notes[string(memberKey(room, user))] = false
 	}
 	d.mu.Unlock()
-	if wanted {
-		d.signal()
+	d.signal()
+}
+
+// takeNotes returns a job that writes what was noted, nil if there is nothing or too
+// little room. From then on the store no longer counts as closed. The caller holds mu.
+func (d *disk) takeNotes() *job {
+	if len(d.notes) == 0 || d.space.short() {
+		return nil
+	}
+	notes := d.notes
+	d.notes = make(map[string]bool)
+	return &job{done: make(chan struct{}), add: func(b *pebble.Batch) error {
+		for key, here := range notes {
+			err := b.Delete([]byte(key), nil)
+			if here {
+				err = b.Set([]byte(key), nil, nil)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return b.Delete(closedKey(), nil)
+	}}
+}
+
+// noteClosed writes down when the store was closed. It is of no weight: without it the
+// store seems to have been open to the last.
+func (d *disk) noteClosed() {
+	if d.fence.failure() == nil && !d.space.short() {
+		_ = d.db.Set(closedKey(), appendTime(nil, time.Now()), pebble.NoSync)
 	}
 }
 
 // loadMembers reads what an earlier process noted.
-func loadMembers(from pebble.Reader) (m members, err error) {
-	m = make(members)
-	iter, err := from.NewIter(bounds([]byte{memberPrefix}, []byte{memberPrefix + 1}))
+func (d *disk) loadMembers() (err error) {
+	value, err := d.get(closedKey())
+	if err == nil && value != nil {
+		d.closedAt, err = decodeTime(value)
+	}
 	if err != nil {
-		return nil, err
+		return err
+	}
+	d.members = make(members)
+	iter, err := d.db.NewIter(bounds([]byte{memberPrefix}, []byte{memberPrefix + 1}))
+	if err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, iter.Close()) }()
 	for ok := iter.First(); ok; ok = iter.Next() {
 		room, user, found := bytes.Cut(iter.Key()[1:], []byte{0})
 		if !found {
-			return nil, fmt.Errorf("read key %q: %w", iter.Key(), errDamaged)
+			return fmt.Errorf("read key %q: %w", iter.Key(), errDamaged)
 		}
-		m.note(string(room), []string{string(user)}, nil)
+		d.members.note(string(room), []string{string(user)}, nil)
 	}
-	return m, iter.Error()
+	return iter.Error()
 }

@@ -40,7 +40,7 @@ func (d *disk) open() (err error) {
 		err = d.checkVersion()
 	}
 	if err == nil {
-		d.members, err = loadMembers(d.db)
+		err = d.loadMembers()
 	}
 	if err != nil {
 		if d.db != nil {

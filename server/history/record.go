@@ -123,17 +123,26 @@ func (c *claim) holds(now time.Time, ttl time.Duration) bool {
 	return ttl == 0 || now.Sub(c.used) <= ttl
 }
 
-func appendClaim(dst []byte, c claim) []byte {
-	return binary.BigEndian.AppendUint64(append(dst, c.key[:]...), uint64(c.used.UnixMilli()))
-}
+func appendClaim(dst []byte, c claim) []byte { return appendTime(append(dst, c.key[:]...), c.used) }
 
 func decodeClaim(record []byte) (c claim, err error) {
 	if len(record) != len(c.key)+8 {
 		return c, fmt.Errorf("decode claim: %w", errDamaged)
 	}
 	copy(c.key[:], record)
-	c.used = fromMillis(binary.BigEndian.Uint64(record[len(c.key):]))
-	return c, nil
+	c.used, err = decodeTime(record[len(c.key):])
+	return c, err
+}
+
+func appendTime(dst []byte, t time.Time) []byte {
+	return binary.BigEndian.AppendUint64(dst, uint64(t.UnixMilli()))
+}
+
+func decodeTime(record []byte) (time.Time, error) {
+	if len(record) != 8 {
+		return time.Time{}, fmt.Errorf("decode time: %w", errDamaged)
+	}
+	return fromMillis(binary.BigEndian.Uint64(record)), nil
 }
 
 func fromMillis(ms uint64) time.Time { return time.UnixMilli(int64(ms)).UTC() }

@@ -75,7 +75,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 
 // elsewhere helps who is lost.
 func elsewhere(w http.ResponseWriter, _ *http.Request) {
-	http.Error(w, "this is a Holdfast server: chat with a WebSocket at /chat/ROOM/NAME, read at /rooms and /rooms/ROOM", http.StatusNotFound)
+	http.Error(w, "nothing is at this path: chat is at /chat/ROOM/NAME, and what can be read at /rooms", http.StatusNotFound)
 }
 
 // chat admits a connection or says in one line why not. Verdicts come before the

@@ -86,6 +86,20 @@ func withSignals(ctx context.Context) (context.Context, func()) {
 	return ctx, func() { cancel(nil); wg.Wait() }
 }
 
+// writeError is that the output can't be written: who reads it may have gone.
+type writeError struct{ error }
+
+func (e *writeError) Error() string { return "write: " + e.error.Error() }
+func (e *writeError) Unwrap() error { return e.error }
+
+// wrote makes a writeError of a write's error.
+func wrote(_ int, err error) error {
+	if err != nil {
+		return &writeError{err}
+	}
+	return nil
+}
+
 // report says on stderr what went wrong, why and what to try, and returns the exit
 // code.
 func report(stderr io.Writer, err error) int {
@@ -205,7 +219,7 @@ func describe(err error) string {
 }
 
 // packageNames are what an error of a package's begins with; users need not know them.
-var packageNames = regexp.MustCompile(`(^|: )(?:session|transport|history|lineui): `)
+var packageNames = regexp.MustCompile(`(^|: )(?:(?:session|transport|history|lineui): )+`)
 
 // seeCheck is what to try when it is not clear what answers.
 const seeCheck = "`holdfast check` says where it ends"
@@ -230,7 +244,7 @@ func describeDial(e *transport.DialError) string {
 // rootCause is what is at the bottom of an error, in words.
 func rootCause(err error) string {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		return dns.Name + ": " + dns.Err
+		return "look up " + dns.Name + ": " + dns.Err
 	}
 	for {
 		switch e := err.(type) {

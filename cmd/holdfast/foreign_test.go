@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"holdfast/server"
 	"holdfast/session"
 	"holdfast/session/wire"
+	"holdfast/transport"
 )
 
 // foreign is a web server that is none of ours: it answers all with a page.
@@ -54,6 +56,22 @@ func TestForeign(t *testing.T) {
 }
 
 // TestHostTaken: a port that something else has is no server that answers already.
+// TestDescribe: errors in words that say what and why, once.
+func TestDescribe(t *testing.T) {
+	lost := fmt.Errorf("%w: %w", transport.ErrLost, fmt.Errorf("failed to read frame: %w", io.ErrUnexpectedEOF))
+	why := &exitError{code: exitUnreachable, err: errors.New("server unreachable for 1s")}
+	for want, err := range map[string]error{
+		"connection lost: unexpected EOF":                            lost,
+		"can't reach the server: look up chat.example: no such host": &transport.DialError{Err: fmt.Errorf("dial: %w", &net.DNSError{Name: "chat.example", Err: "no such host", Server: "10.0.0.1:53"})},
+		"not taken: disk failed: no space":                           fmt.Errorf("session: not taken: %w", fmt.Errorf("session: %w: no space", session.ErrDisk)),
+		"server unreachable for 1s; lines left unsent":               errors.Join(why, session.ErrUnsent),
+	} {
+		if got := describe(err); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestHostTaken(t *testing.T) {
 	home(t)
 	mail := listening(t, func(c net.Conn) {

@@ -56,7 +56,7 @@ func runHistory(ctx context.Context, c *cli.Context, a *ask.Client) error {
 		if c.Bool("json") {
 			text = jsonl.Line(messageRecord(m))
 		}
-		if _, err := io.WriteString(c.App.Writer, text); err != nil {
+		if err := wrote(io.WriteString(c.App.Writer, text)); err != nil {
 			return err
 		}
 	}

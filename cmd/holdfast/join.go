@@ -172,8 +172,8 @@ func (p *pipe) print(wait *patience, end context.CancelCauseFunc) {
 	level := sync.OnceFunc(func() { close(p.level) })
 	show := func(lines ...string) {
 		for _, l := range lines {
-			if _, err := fmt.Fprintln(p.out, l); err != nil {
-				end(fmt.Errorf("write: %w", err))
+			if err := wrote(fmt.Fprintln(p.out, l)); err != nil {
+				end(err)
 			}
 		}
 	}

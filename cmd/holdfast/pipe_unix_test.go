@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -46,6 +47,49 @@ func TestHead(t *testing.T) {
 		_ = in.Close()
 		if _, here, _ := holdfast(t, "", "who", "general"); strings.Contains(here, "bob") {
 			t.Errorf("%s: bob is still here: %q", command, here)
+		}
+	}
+}
+
+// TestBrokenOutput: every command whose output can't be written says so, and not that
+// something else is wrong; where only the reader has gone, nothing but the exit code.
+func TestBrokenOutput(t *testing.T) {
+	home(t)
+	serveFor(t)
+	if code, _, errs := holdfast(t, strings.Repeat("x\n", 500), "send", "--room", "general", "--as", "ana"); code != exitOK {
+		t.Fatal(errs)
+	}
+	if err := processOf(t, nil, "tail", "general", "--as", "zoe").Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "somebody in the room", func() bool {
+		_, here, _ := holdfast(t, "", "who", "general")
+		return here != ""
+	})
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	r, broken, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer broken.Close()
+	_ = r.Close()
+	for _, args := range []string{
+		"who", "rooms", "history general", "history general --json", "tail general --as bob --history all --until-live",
+		"join general --as bob", "send --room general --as ana --json hello",
+	} {
+		for out, want := range map[*os.File]int{full: exitFailure, broken: exitPipe} {
+			p := processOf(t, nil, strings.Fields(args)...)
+			var errs bytes.Buffer
+			p.Stdout, p.Stderr = out, &errs
+			_ = p.Run() // with nothing on stdin
+			said := errs.String()
+			if code := p.ProcessState.ExitCode(); code != want || (want == exitPipe) != (said == "") || want == exitFailure && said != "holdfast: write: write /dev/stdout: no space left on device\n" {
+				t.Errorf("%s: code %d, stderr %q; want %d", args, code, said, want)
+			}
 		}
 	}
 }

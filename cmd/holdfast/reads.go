@@ -55,7 +55,7 @@ func roomsCommand() *cli.Command {
 				if c.Bool("json") {
 					text = jsonl.Line(jsonl.Room{Room: r.Room, Members: r.Members})
 				}
-				if _, err := io.WriteString(c.App.Writer, text); err != nil {
+				if err := wrote(io.WriteString(c.App.Writer, text)); err != nil {
 					return err
 				}
 			}
@@ -79,9 +79,10 @@ func asking(do func(context.Context, *cli.Context, *ask.Client) error) cli.Actio
 // askError gives an error of ask's its exit code and what to try.
 func askError(c *cli.Context, err error) error {
 	var coded *exitError
+	var out *writeError
 	var said *ask.Error
 	switch {
-	case err == nil, errors.As(err, &coded):
+	case err == nil, errors.As(err, &coded), errors.As(err, &out):
 		return err
 	case c.Context.Err() != nil:
 		return context.Cause(c.Context)
@@ -156,7 +157,7 @@ func printMembers(c *cli.Context, room string, members []ask.Member, inLine bool
 	for _, m := range members {
 		name, away := say.Clean(m.Name), ""
 		if m.Away != "" {
-			away = "away: " + say.Clean(m.Away)
+			away = say.Clean(say.Away(m.Away))
 		}
 		switch {
 		case c.Bool("json"):
@@ -172,6 +173,5 @@ func printMembers(c *cli.Context, room string, members []ask.Member, inLine bool
 	if len(names) > 0 {
 		b.WriteString(say.Clean(room) + ": " + strings.Join(names, ", ") + "\n")
 	}
-	_, err := io.WriteString(c.App.Writer, b.String())
-	return err
+	return wrote(io.WriteString(c.App.Writer, b.String()))
 }

@@ -48,7 +48,9 @@ func runSend(c *cli.Context) error {
 	defer closeLog()
 	ctx, p := newPatience(c.Context, c.Duration("retry-for"))
 	defer p.stop()
-	w := &sender{s: s, teller: newTeller(c), to: c.String("to"), freed: make(chan struct{}, 1)}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	w := &sender{s: s, teller: newTeller(c), to: c.String("to"), freed: make(chan struct{}, 1), end: end}
 	if c.Bool("json") {
 		w.out = c.App.Writer
 	}
@@ -86,15 +88,16 @@ func (w *sender) finish(ctx context.Context, err error) error {
 type sender struct {
 	s *session.Session
 	teller
-	to     string         // for whom alone the lines are; empty: for all
-	typed  bool           // by a person in a terminal: see spoken
-	freed  chan struct{}  // with to: has a value when the outbox may have room again
-	out    io.Writer      // of acks and refusals as records; nil: not wanted
-	origin origin         // which line of input each line was
-	wg     sync.WaitGroup // who reads the session's events
-	any    bool           // there was a line that is not blank; put's own
-	bad    int            // not fit to be sent; put's own
-	gone   int            // refused by the server; watch's own, until it has ended
+	to     string                  // for whom alone the lines are; empty: for all
+	typed  bool                    // by a person in a terminal: see spoken
+	freed  chan struct{}           // with to: has a value when the outbox may have room again
+	out    io.Writer               // of acks and refusals as records; nil: not wanted
+	end    context.CancelCauseFunc // if nobody takes them
+	origin origin                  // which line of input each line was
+	wg     sync.WaitGroup          // who reads the session's events
+	any    bool                    // there was a line that is not blank; put's own
+	bad    int                     // not fit to be sent; put's own
+	gone   int                     // refused by the server; watch's own, until it has ended
 }
 
 // watch follows the session until it ends.
@@ -140,11 +143,14 @@ func (w *sender) settled(r session.Receipt, number int) {
 	w.record(jsonl.Ack{Room: w.s.Room(), ID: id, Line: number})
 }
 
-// record prints a record, in one write: several goroutines do. What becomes of the
-// lines does not depend on whether anybody reads that.
+// record prints a record, in one write: several goroutines do. If it can't, that ends the
+// command.
 func (w *sender) record(r any) {
-	if w.out != nil {
-		_, _ = io.WriteString(w.out, jsonl.Line(r))
+	if w.out == nil {
+		return
+	}
+	if err := wrote(io.WriteString(w.out, jsonl.Line(r))); err != nil {
+		w.end(err)
 	}
 }
 
@@ -280,14 +286,18 @@ func (w *sender) verdict(ctx context.Context, err error) error {
 	if errors.As(w.s.Err(), &rejected) && !errors.Is(err, rejected) {
 		return errors.Join(rejected, err)
 	}
+	why := context.Cause(ctx)
 	if errors.Is(err, session.ErrUnsent) {
-		if why := context.Cause(ctx); why != nil {
+		if why != nil && !errors.Is(err, why) {
 			return fmt.Errorf("%w (%w)", err, why)
 		}
 		return err
 	}
 	if err == nil && w.bad+w.gone > 0 {
 		return fmt.Errorf("not sent: %s", say.Count(w.bad+w.gone, "line"))
+	}
+	if out, ok := errors.AsType[*writeError](why); ok && err == nil {
+		return out
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -86,26 +87,30 @@ func misspelt(name string) (meant string) {
 	if !strings.HasPrefix(name, variable("")) {
 		return ""
 	}
-	const short, near = 5, 2
-	for _, flag := range allFlags() {
-		switch v := variable(flag); {
-		case v == name:
-			return ""
-		case distance(name, v) == 1, distance(name, v) == near && len(flag) > short:
-			meant = v
+	const short = 5
+	least := 3
+	for flag := range allFlags() {
+		v := variable(flag)
+		d := distance(name, v)
+		if d < least && (d < 2 || len(flag) > short) {
+			meant, least = v, d
 		}
+	}
+	if least == 0 {
+		return ""
 	}
 	return meant
 }
 
-// allFlags are the names of the flags of all commands.
-func allFlags() (names []string) {
+// allFlags are the flags of all commands. A name means the same in all that have it.
+func allFlags() map[string]cli.Flag {
+	flags := map[string]cli.Flag{}
 	for _, c := range newApp(nil, io.Discard, io.Discard).Commands {
 		for _, f := range c.Flags {
-			names = append(names, f.Names()[0])
+			flags[f.Names()[0]] = f
 		}
 	}
-	return names
+	return flags
 }
 
 // fill sets a flag, unless it is set, from the first layer that has it.
@@ -251,20 +256,11 @@ func fromEntries(entries []config.Entry) layer {
 	}
 }
 
-// checkEntries tries each entry on a flag of its name. A name means the same in all
-// commands that have it.
+// checkEntries tries each entry on the flag of its name.
 func checkEntries(file *config.File) error {
-	flags := map[string]cli.Flag{}
-	var known []string
-	for _, c := range newApp(nil, io.Discard, io.Discard).Commands {
-		for _, f := range c.Flags {
-			name := f.Names()[0]
-			if !slices.Contains(notInFile, name) {
-				known = append(known, name)
-				flags[name] = f
-			}
-		}
-	}
+	flags := allFlags()
+	maps.DeleteFunc(flags, func(name string, _ cli.Flag) bool { return slices.Contains(notInFile, name) })
+	known := slices.Sorted(maps.Keys(flags))
 	for _, e := range file.Entries() {
 		f := flags[e.Key]
 		if f == nil {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,13 +41,19 @@ func parsed(t *testing.T, look func(c *cli.Context), args ...string) (code int, 
 // TestMisspelt: a variable that is nearly a setting is told of, and does not stop anybody.
 func TestMisspelt(t *testing.T) {
 	home(t)
-	for _, name := range []string{"HOLDFAST_SEVER", "HOLDFAST_SERVER", "HOLDFAST_PORT", "HOLDFAST_SERVICE_HOST", "HOLDFAST_SERVICE_PORT_8080_TCP", "HOLDFAST_"} {
+	for _, name := range []string{"HOLDFAST_SEVER", "HOLDFAST_LINE", "HOLDFAST_TIMEOU\x1bc", "HOLDFAST_SERVER", "HOLDFAST_PORT", "HOLDFAST_SERVICE_HOST", "HOLDFAST_SERVICE_PORT_8080_TCP", "HOLDFAST_"} {
 		t.Setenv(name, "x")
 	}
 	t.Setenv("HOLDFAST_SERVER", "ws://server")
 	code, errs := parsed(t, func(*cli.Context) {}, "who")
-	if want := "holdfast: HOLDFAST_SEVER is no setting, and is ignored; did you mean HOLDFAST_SERVER?\n"; code != exitOK || errs != want {
-		t.Errorf("code %d, %q, want %q", code, errs, want)
+	lines := slices.Sorted(strings.Lines(errs))
+	const ignored = " is no setting, and is ignored; did you mean "
+	if want := []string{
+		"holdfast: HOLDFAST_LINE" + ignored + "HOLDFAST_LINES?\n",
+		"holdfast: HOLDFAST_SEVER" + ignored + "HOLDFAST_SERVER?\n",
+		"holdfast: HOLDFAST_TIMEOU␛c" + ignored + "HOLDFAST_TIMEOUT?\n",
+	}; code != exitOK || !slices.Equal(lines, want) {
+		t.Errorf("code %d, %q, want %q", code, lines, want)
 	}
 	if code, errs = parsed(t, func(*cli.Context) {}, "tail", "--quiet"); code != exitOK || errs != "" {
 		t.Errorf("--quiet: code %d, %q", code, errs)

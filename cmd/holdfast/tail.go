@@ -103,7 +103,7 @@ func (t *tailer) print(s *session.Session, p *patience) error {
 			printed++
 		}
 		if err := t.event(s.Room(), e); err != nil {
-			return fmt.Errorf("write: %w", err)
+			return err
 		}
 		if e, ok := e.(session.StateChange); ok {
 			p.see(e, state)
@@ -133,14 +133,13 @@ func (t *tailer) event(room string, e session.Event) error {
 	case isMessage && !t.json:
 		text = strings.Join(shown(t.look, m), "\n") + "\n"
 	case isGap && !t.json:
-		_, err := fmt.Fprintf(t.stderr, "holdfast: %s\n", say.Gap(e.(session.Gap)))
-		return err
+		fmt.Fprintf(t.stderr, "holdfast: %s\n", say.Gap(e.(session.Gap)))
+		return nil
 	}
 	if text == "" {
 		return nil
 	}
-	_, err := io.WriteString(t.out, text)
-	return err
+	return wrote(io.WriteString(t.out, text))
 }
 
 // shown is a message as people read it.

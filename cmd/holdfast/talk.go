@@ -26,7 +26,7 @@ func newTeller(c *cli.Context) teller {
 func (t *teller) tell(e session.StateChange, was session.State) {
 	switch {
 	case e.State == session.Waiting && e.Attempt == 1 && was != session.Waiting:
-		t.say("%s; trying again", say.Clean(describe(e.Err)))
+		t.say("%s; trying again", describe(e.Err))
 	case e.State == session.Online && !t.since.IsZero():
 		t.say("connected after %s", say.Ago(time.Since(t.since)))
 	}
@@ -49,6 +49,6 @@ func (t *teller) held(e session.Held) {
 
 func (t *teller) say(format string, args ...any) {
 	if !t.quiet {
-		fmt.Fprintf(t.stderr, "holdfast: "+format+"\n", args...)
+		fmt.Fprintln(t.stderr, "holdfast: "+say.Clean(fmt.Sprintf(format, args...)))
 	}
 }

@@ -93,6 +93,9 @@ func (c *Chat) dropLines(which string) {
 	list := c.unsent()
 	n, err := strconv.Atoi(which)
 	switch {
+	case which == "all" && len(list) == 0:
+		c.listOutbox()
+		return
 	case which == "all":
 	case err != nil || n < 1 || n > len(list):
 		c.note(look.Red, "there is no line "+which+"; /outbox lists them")

@@ -48,17 +48,21 @@ func (c *Chat) who(name string) {
 	case list == nil:
 		text = "not known yet: not connected"
 	case state != session.Online:
-		text += "; as of before the link was lost"
+		text += beforeLost
 	}
 	c.note(0, text)
 }
+
+// beforeLost is of what is known and may have changed since.
+const beforeLost = "; as of before the link was lost"
 
 func (c *Chat) whois(name string) {
 	name = strings.ToLower(name) // as all others see it
 	c.mu.Lock()
 	var in []string
-	away := ""
+	away, old := "", false
 	for _, r := range c.rooms {
+		old = old || r.state != session.Online
 		if n, ok := r.member(name); ok {
 			in = append(in, r.s.Room())
 			away = r.away[n]
@@ -71,10 +75,13 @@ func (c *Chat) whois(name string) {
 		text = name + " is in " + strings.Join(in, ", ")
 	}
 	if away != "" {
-		text += ", " + awayFor(away)
+		text += ", " + say.Away(away)
 	}
 	if c.ignores(name) {
 		text += "; you ignore " + name
+	}
+	if old {
+		text += beforeLost
 	}
 	c.note(0, text)
 }

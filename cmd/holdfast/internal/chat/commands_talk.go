@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"holdfast/cmd/holdfast/internal/look"
+	"holdfast/cmd/holdfast/internal/say"
 	"holdfast/session"
 	"holdfast/session/wire"
 )
@@ -43,7 +44,7 @@ func (c *Chat) private(r *room, to, text string) {
 	c.toldAway[to] = why
 	c.mu.Unlock()
 	if why != "" && !known {
-		c.note(look.Dim, to+" is "+awayFor(why))
+		c.note(look.Dim, to+" is "+say.Away(why))
 	}
 }
 
@@ -61,17 +62,24 @@ func (c *Chat) roomOf(name string) (r *room, here bool) {
 
 func (c *Chat) goAway(text string) {
 	if text == "" {
-		text = unsaid
+		text = say.Unsaid
 	}
 	if err := c.setAway(text); err != nil {
 		c.note(look.Red, err.Error())
 		return
 	}
-	c.note(look.Dim, "you are "+awayFor(text)+"; /back when you are back")
+	c.note(look.Dim, "you are "+say.Away(text)+"; /back when you are back")
 }
 
 func (c *Chat) back(string) {
+	c.mu.Lock()
+	away := c.away
+	c.mu.Unlock()
 	_ = c.setAway("") // that can be said always
+	if away == "" {
+		c.note(look.Dim, "you were not away")
+		return
+	}
 	c.note(look.Dim, "you are back")
 }
 
@@ -90,6 +98,9 @@ func (c *Chat) setAway(text string) error {
 }
 
 func (c *Chat) ignore(name string) {
+	if !c.rereadIgnored() {
+		return
+	}
 	if name == "" {
 		list := c.ignoredNames()
 		if len(list) == 0 {
@@ -115,6 +126,9 @@ func (c *Chat) ignore(name string) {
 }
 
 func (c *Chat) unignore(name string) {
+	if !c.rereadIgnored() {
+		return
+	}
 	if !c.ignores(name) {
 		c.note(look.Red, "you do not ignore "+name)
 		return
@@ -133,18 +147,7 @@ func (c *Chat) saved(err error, done string) {
 // nameOf is a member's name and, if so, that they are away. Under mu; clean it.
 func (r *room) nameOf(member string) string {
 	if why := r.away[member]; why != "" {
-		return member + " (" + awayFor(why) + ")"
+		return member + " (" + say.Away(why) + ")"
 	}
 	return member
-}
-
-// unsaid is the reason of those who give none: to the server an empty one is a return.
-const unsaid = "away"
-
-// awayFor says that somebody is away, and why.
-func awayFor(why string) string {
-	if why == unsaid {
-		return "away"
-	}
-	return "away: " + why
 }

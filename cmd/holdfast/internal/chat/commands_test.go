@@ -115,6 +115,14 @@ func TestWho(t *testing.T) {
 		if n := ana.count("-- bob is away") + ana.count("-- bob is away: at lunch"); n != 1 {
 			t.Errorf("told %d times that bob is away", n)
 		}
+		bob.types("/back")
+		bob.types("/back")
+		bob.shows("-- you are back", "-- you were not away")
+		pass(time.Second)
+		bob.types("/away")
+		pass(time.Second)
+		ana.types("/msg bob once more")
+		ana.shows("-- bob is away")
 		bob.shows("-- you are away; /back when you are back")
 		bob.types("/away " + strings.Repeat("x", 300))
 		bob.shows("-- away text has 300 bytes, more than 256")
@@ -122,7 +130,8 @@ func TestWho(t *testing.T) {
 		w.cut("ana")
 		ana.row("reconnecting")
 		ana.types("/who")
-		ana.shows("-- in general: ana, bob (away); as of before the link was lost")
+		ana.types("/whois bob")
+		ana.shows("-- in general: ana, bob (away); as of before the link was lost", "-- bob is in general, away; as of before the link was lost")
 	})
 }
 

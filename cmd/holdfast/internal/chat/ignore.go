@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"holdfast/cmd/holdfast/internal/look"
 	"holdfast/cmd/holdfast/internal/safe"
 )
 
@@ -65,16 +66,27 @@ func (c *Chat) ignoredNames() []string {
 	return slices.Clone(c.ignored.names)
 }
 
-// setIgnored begins or ends to ignore name, and whoever's looks the same, beside what
-// another chat of the user has written down meanwhile. The error says that this one can't
-// be. It is for Run's goroutine.
-func (c *Chat) setIgnored(name string, on bool) error {
+// rereadIgnored takes over what another chat of the user has written down meanwhile, or
+// says that it can't.
+func (c *Chat) rereadIgnored() bool {
 	now, err := openIgnoreList(c.o.Dir)
+	if err != nil {
+		c.note(look.Red, c.o.Describe(err))
+		return false
+	}
+	if c.o.Dir != "" {
+		c.mu.Lock()
+		c.ignored.names = now.names
+		c.mu.Unlock()
+	}
+	return true
+}
+
+// setIgnored begins or ends to ignore name, and whoever's looks the same. The error says
+// that it could not be written down. It is for Run's goroutine.
+func (c *Chat) setIgnored(name string, on bool) error {
 	c.mu.Lock()
 	l := c.ignored
-	if err == nil && l.path != "" {
-		l.names = now.names
-	}
 	l.names = slices.DeleteFunc(l.names, func(n string) bool { return safe.Key(n) == safe.Key(name) })
 	if on {
 		l.names = append(l.names, strings.ToLower(name))

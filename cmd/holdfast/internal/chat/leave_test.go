@@ -217,6 +217,9 @@ func TestMemoryOfTwo(t *testing.T) {
 		three.recalls("1", "2\nlines", "/ignore eve", "/ignore cem")
 		three.types("/ignore")
 		three.shows("-- you ignore eve, cem")
+		one.types("/unignore cem")
+		one.types("/ignore")
+		one.shows("-- you see cem again", "-- you ignore eve")
 		path := filepath.Join(one.dir, "history")
 		many := strings.Repeat("old\n", 2000) + "last\n"
 		if err := os.WriteFile(path, []byte(many), 0o600); err != nil {
@@ -241,7 +244,16 @@ func TestNoMemory(t *testing.T) {
 			return slices.ContainsFunc(ana.printed, func(l string) bool { return strings.HasPrefix(l, "-- what you typed earlier can't be read") })
 		})
 		ana.types("hello")
-		ana.shows("ana: hello")
+		ana.types("there")
+		ana.shows("ana: there")
+		if err := os.Remove(filepath.Join(dir, "history")); err != nil {
+			t.Fatal(err)
+		}
+		ana.types("kept")
+		ana.shows("ana: kept")
+		if kept, err := os.ReadFile(filepath.Join(dir, "history")); string(kept) != "kept\n" {
+			t.Errorf("kept %q, %v", kept, err)
+		}
 		ana.types("/quit")
 		if err := ana.leaves(); err != nil {
 			t.Errorf("left with %v", err)

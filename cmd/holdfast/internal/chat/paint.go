@@ -64,14 +64,18 @@ func wrap(text string, cols int) (parts []string) {
 			break
 		}
 		at := strings.LastIndexByte(text[:fits+1], ' ')
-		if at <= 0 {
+		if strings.TrimLeft(text[:max(at, 0)], " ") == "" {
 			if at = strings.IndexByte(text[fits:], ' '); at < 0 {
 				break
 			}
 			at += fits
 		}
+		rest := strings.TrimLeft(text[at:], " ")
+		if rest == "" {
+			break
+		}
 		parts = append(parts, strings.TrimRight(text[:at], " "))
-		text = strings.TrimLeft(text[at:], " ")
+		text = rest
 	}
 	return append(parts, text)
 }

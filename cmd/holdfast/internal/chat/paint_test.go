@@ -20,6 +20,8 @@ func TestMarks(t *testing.T) {
 		{20, "1234567890abcdefghij", []string{"-- 1234567890abcdefghij"}},
 		{20, "電車 電車 電車電車 電車", []string{"-- 電車 電車", "   電車電車 電車"}},
 		{20, "", []string{"-- "}},
+		{20, "  1234567890abcdefghij k", []string{"--   1234567890abcdefghij", "   k"}},
+		{20, "1234567890abcdefghij  ", []string{"-- 1234567890abcdefghij  "}},
 		{4, "one two", []string{"-- one two"}},
 		{0, "one two", []string{"-- one two"}},
 	} {

@@ -12,7 +12,9 @@ import (
 )
 
 // What was typed is kept in a file of one line each, in the order of typing. Every chat
-// of the user appends to it, so that none has to end well, and two at once lose nothing.
+// of the user appends to it, so that none has to end well, and two at once keep what is
+// typed in both. (A chat that begins may tidy the file: a line typed elsewhere at that
+// instant is lost to the arrow keys.)
 
 const (
 	breakMark    = "\u2424" // a line break inside of a line, as the terminal shows it
@@ -46,16 +48,17 @@ func (c *Chat) loadTyped() {
 }
 
 // remember gives the arrow keys what was typed, also in later chats unless it is nobody's
-// business. The first line that can't be kept is told of, the others would not be news.
+// business. Of several in a row that can't be kept, the first is told of.
 func (c *Chat) remember(line string) {
 	c.term.AddHistory(line)
-	if c.o.Dir == "" || secret(line) || c.typing.unkept {
+	if c.o.Dir == "" || secret(line) {
 		return
 	}
-	if err := appendLine(c.typedPath(), strings.ReplaceAll(line, "\n", breakMark)); err != nil {
-		c.typing.unkept = true
+	err := appendLine(c.typedPath(), strings.ReplaceAll(line, "\n", breakMark))
+	if err != nil && !c.typing.unkept {
 		c.note(look.Red, "what you type can't be kept for the arrow keys of later chats: "+c.o.Describe(err))
 	}
+	c.typing.unkept = err != nil
 }
 
 // appendLine adds a line to a file that only its owner may read.

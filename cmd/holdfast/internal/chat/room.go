@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -108,6 +109,7 @@ func (c *Chat) presence(r *room, p session.Presence, s *shown) {
 	}
 	if p.Away != nil {
 		r.away = p.Away
+		maps.DeleteFunc(c.toldAway, func(name, _ string) bool { return p.Away[name] == "" }) // the next time is news
 	}
 	p.Joined, p.Left = c.ignored.without(p.Joined), c.ignored.without(p.Left)
 	for _, l := range say.Presence(p, r.s.Room(), r.s.Name(), !r.known) {

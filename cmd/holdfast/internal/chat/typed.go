@@ -23,7 +23,7 @@ type typing struct {
 	interrupted time.Time // when the user was told that Ctrl-C leaves; zero after any other key
 	quit, now   bool      // the user leaves; at once
 	question    *question
-	unkept      bool // what is typed can't be written down
+	unkept      bool // the last line could not be written down
 }
 
 // question is something that was typed and waits for an empty line to be done. Any

@@ -77,6 +77,18 @@ func Presence(p session.Presence, room, self string, first bool) (lines []string
 	return lines
 }
 
+// Unsaid is the reason of those who are away and give none: an empty one would mean that
+// they are back.
+const Unsaid = "away"
+
+// Away says that somebody is away, and why; not clean.
+func Away(why string) string {
+	if why == Unsaid {
+		return "away"
+	}
+	return "away: " + why
+}
+
 // Gap puts missing lines into words.
 func Gap(g session.Gap) string {
 	switch {

@@ -81,6 +81,8 @@ func join(c *cli.Context) (err error) {
 		if !errors.Is(err, lineui.ErrUnsupported) {
 			return keptWhere(c, err)
 		}
+		who := newTeller(c)
+		who.say("%s: no prompt", describe(err))
 	}
 	s, closeLog, err := openSession(c, room, func(o *session.Options) { o.Backlog = backlog(c) })
 	if err != nil {

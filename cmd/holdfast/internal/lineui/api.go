@@ -3,8 +3,8 @@ package lineui
 import "errors"
 
 // ErrUnsupported is what New returns where lines can't be edited: standard input
-// or output is no terminal, TERM is dumb, the window is narrower than the prompt
-// and 20 columns, or the system is Windows. The caller reads plain lines instead.
+// or output is no terminal, TERM is dumb, the window has less than 10 columns, or the
+// system is Windows. The caller reads plain lines instead.
 var ErrUnsupported = errors.New("lineui: no terminal to edit lines on")
 
 // ErrInterrupted is what ReadLine returns when Ctrl-C threw away the line.
@@ -13,7 +13,7 @@ var ErrInterrupted = errors.New("lineui: interrupted")
 // Options tunes a UI. A nil *Options and the zero value are ready to use.
 type Options struct {
 	// PromptWidth is the number of columns kept for the prompt as long as the UI
-	// lives; zero means 2.
+	// lives, less in a window that has not 10 more; zero means 2.
 	PromptWidth int
 
 	// ASCII says that the terminal can draw nothing else: a line break in the line is

@@ -119,7 +119,7 @@ func TestNoTerminal(t *testing.T) {
 	for name, o := range map[string]options{
 		"dumb":   {env: []string{"TERM=dumb"}, cols: 60},
 		"no":     {env: []string{"TERM="}, cols: 60},
-		"narrow": {cols: len(samplePrompt) + spareColumns - 1},
+		"narrow": {cols: minSpare - 1},
 		"piped":  {cols: 60, pipe: true},
 	} {
 		o.child, o.rows = "chat", 12

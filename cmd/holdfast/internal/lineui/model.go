@@ -3,6 +3,7 @@
 package lineui
 
 import (
+	"fmt"
 	"slices"
 	"unicode/utf8"
 
@@ -19,22 +20,26 @@ var blank = cell{" ", 1}
 
 // model is the screen that liner believes it draws on. It knows the few
 // sequences that liner uses on Unix: text with auto-wrap, CR, LF, CHA, CUF, CUU,
-// CUD, EL 0, HOME and ED 2, and the two of ours, anchor and promptEnd.
+// CUD, EL 0, HOME and ED 2, and those of ours: anchor, promptBegin and promptEnd.
 type model struct {
 	cols     int
 	rows     [][]cell // never empty; no row is wider than cols
 	x, y     int      // x may equal cols: the next rune wraps
 	prompted bool     // row 0 begins with liner's prompt
+	width    int      // columns of that prompt
 	cleared  bool     // Ctrl-L was pressed; the painter resets it
 	pend     []byte   // the start of a rune or sequence whose rest is not here yet
 }
 
-// promptEnd is written into liner's output by ReadLine and never by liner. What
-// liner drew before it is of a prompt that is over.
+// promptEnd and promptBegin are written into liner's output by ReadLine and never by
+// liner. What liner drew before the one is of a prompt that is over; the other tells how
+// wide the next one is.
 const promptEnd = "\x1b[?7727z"
 
-func newModel(cols int) *model {
-	m := &model{cols: max(cols, 1)}
+func promptBegin(width int) string { return fmt.Sprintf("\x1b[%dz", width) }
+
+func newModel(cols, promptWidth int) *model {
+	m := &model{cols: max(cols, 1), width: promptWidth}
 	m.reset()
 	return m
 }
@@ -124,6 +129,8 @@ func (m *model) sequence(b []byte) {
 	case 'J':
 		m.reset()
 		m.cleared = true
+	case 'z':
+		m.width = n
 	}
 }
 

@@ -54,7 +54,7 @@ func TestModel(t *testing.T) {
 		{"before" + promptEnd + "after", "after", 5, 0},
 	} {
 		for i := range len(tt.in) + 1 { // at every split
-			m := newModel(10)
+			m := newModel(10, 2)
 			m.feed([]byte(tt.in[:i]))
 			m.feed([]byte(tt.in[i:]))
 			if got := m.text(); got != tt.want || m.x != tt.x || m.y != tt.y {
@@ -65,7 +65,7 @@ func TestModel(t *testing.T) {
 }
 
 func TestModelKnowsThePrompt(t *testing.T) {
-	m := newModel(20)
+	m := newModel(20, 2)
 	for _, tt := range []struct {
 		in   string
 		want bool
@@ -88,7 +88,7 @@ func TestAnchorTakesNoColumn(t *testing.T) {
 }
 
 func TestModelResize(t *testing.T) {
-	m := newModel(10)
+	m := newModel(10, 2)
 	m.feed([]byte("0123456你\nab"))
 	m.resize(8)
 	if got := m.text(); got != "0123456 |ab" {

@@ -27,7 +27,7 @@ const keepRecent = 200
 // paints below the printed lines, status rows and edit rows, is the block.
 type painter struct {
 	model       *model
-	promptWidth int
+	promptWidth int // the usual one
 	ascii       bool
 	cols, rows  int // of the window
 
@@ -43,7 +43,7 @@ type painter struct {
 }
 
 func newPainter(promptWidth int, ascii bool, cols, rows int) *painter {
-	return &painter{model: newModel(cols), promptWidth: promptWidth, ascii: ascii, cols: cols, rows: rows}
+	return &painter{model: newModel(cols, promptWidth), promptWidth: promptWidth, ascii: ascii, cols: cols, rows: rows}
 }
 
 // resized takes the window's size at a SIGWINCH. If it is the known one, either
@@ -95,9 +95,9 @@ func (p *painter) frame(lines, status []string, prompt string) string {
 			b.WriteString(newRow)
 		}
 		x := 0
-		if y == 0 && p.model.prompted && p.promptWidth < p.cols {
-			b.WriteString(fit(prompt, p.promptWidth) + plain)
-			x = p.promptWidth
+		if y == 0 && p.model.prompted && p.model.width < p.cols {
+			b.WriteString(p.prompt(prompt) + plain)
+			x = p.model.width
 			fmt.Fprintf(&b, "\x1b[%dG", x+1)
 		}
 		writeCells(&b, edited[y], x, p.cols)
@@ -130,16 +130,25 @@ func (p *painter) edited(prompt string) [][]cell {
 			}
 		}
 	}
-	if !p.model.prompted || p.promptWidth < p.cols {
+	if !p.model.prompted || p.model.width < p.cols {
 		return rows
 	}
-	drawn := newModel(p.cols) // wraps as the other one
-	drawn.feed([]byte(sgr.ReplaceAllString(fit(prompt, p.promptWidth), "")))
+	drawn := newModel(p.cols, 0) // wraps as the other one
+	drawn.feed([]byte(sgr.ReplaceAllString(p.prompt(prompt), "")))
 	for y, row := range drawn.rows[:min(len(drawn.rows), len(rows))] {
 		rows[y] = slices.Clone(rows[y])
 		copy(rows[y], row)
 	}
 	return rows
+}
+
+// prompt is text in the columns that liner's prompt takes. If they are less than usual,
+// the last one is a space.
+func (p *painter) prompt(text string) string {
+	if p.model.width < p.promptWidth {
+		text, _ = crop(text, p.model.width-1)
+	}
+	return fit(text, p.model.width)
 }
 
 // asciiBreak stands for newlineMark where only ASCII can be drawn.

@@ -25,7 +25,7 @@ func TestWideRowsArePaintedByColumn(t *testing.T) {
 		"é012345678":      "é\x1b[2G012345678",
 		"012345678\u00e9": "012345678é",
 	} {
-		m := newModel(10)
+		m := newModel(10, 2)
 		m.feed([]byte(in))
 		var b strings.Builder
 		writeCells(&b, m.rows[0], 0, 10)

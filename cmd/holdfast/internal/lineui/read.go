@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -32,8 +33,10 @@ func (u *UI) ReadLine() (string, error) {
 		if err := u.prepare(); err != nil {
 			return "", err
 		}
+		width := min(max(u.cols-minSpare, 0), u.opts.PromptWidth)
+		io.WriteString(u.stdout, promptBegin(width))
 		u.call(promptBegins)
-		line, err := u.liner.Prompt(u.prompt)
+		line, err := u.liner.Prompt(blankPrompt(width))
 		// In the stream behind what liner drew, so the model is empty when the next
 		// prompt comes to it: there is nothing to wait for.
 		io.WriteString(u.stdout, promptEnd)
@@ -75,14 +78,24 @@ func (u *UI) Pasted() bool { return u.pasted }
 // that calls ReadLine.
 func (u *UI) Began() time.Time { return u.began }
 
+// blankPrompt is what liner is told, of that many columns; its cells are painted over.
+// It is ASCII: the width of "·" depends on the locale.
+func blankPrompt(width int) string {
+	if width == 0 {
+		return string(anchor)
+	}
+	return string(anchor) + strings.Repeat("~", width-1) + " "
+}
+
 // prepare makes liner fit for a prompt. liner looks whether the prompt fits
 // before it asks for the window's width, so the width it knows is that of its
 // last prompt; if that was too small, it puts the terminal into cooked mode and
 // never comes back. A new liner asks at once, so there is one after each resize. The
-// signal of one may come late: a prompt must not begin in a narrow window anyway.
+// signal of one may come late, so the width is looked at, too.
 func (u *UI) prepare() error {
 	for {
-		resized := u.narrow()
+		cols, ok := u.width()
+		resized := ok && cols != u.cols
 		select {
 		case <-u.aborted:
 			return io.EOF
@@ -106,22 +119,27 @@ func (u *UI) prepare() error {
 	}
 }
 
-// narrow reports whether the window has no room for a prompt. One whose size can't be
-// told is none: reading will tell why.
-func (u *UI) narrow() bool {
+// width is the window's. It is not ok if it can't be told: reading will tell why.
+func (u *UI) width() (cols int, ok bool) {
 	cols, _, err := term.GetSize(outFD)
-	return err == nil && cols < u.opts.PromptWidth+minSpare
+	return cols, err == nil
 }
 
+// waitForWidth waits until the window is wide enough for liner, and says that it does.
 func (u *UI) waitForWidth() error {
-	for u.narrow() {
+	for told := false; ; told = true {
+		if cols, ok := u.width(); !ok || cols >= minSpare {
+			return nil
+		}
+		if !told {
+			u.Print("-- too narrow to type: widen the window --")
+		}
 		select {
 		case <-u.resized:
 		case <-u.aborted:
 			return io.EOF
 		}
 	}
-	return nil
 }
 
 // newLiner replaces liner and the pipe it reads from. Nothing that was typed is
@@ -140,6 +158,7 @@ func (u *UI) newLiner() error {
 		u.liner.Close() // cooked mode for an instant, which the new one finds and returns to
 	}
 	os.Stdin = r // before NewLiner, which keeps a reader of it
+	u.cols, _ = u.width()
 	l := liner.NewLiner()
 	l.SetCtrlCAborts(true)
 	l.SetBeep(false)

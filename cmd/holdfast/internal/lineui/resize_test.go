@@ -80,7 +80,7 @@ func wrapped(text string, cols int) (rows []string) {
 // liner would stay in cooked mode for good after an Enter in a narrow window.
 func TestNarrowTerminal(t *testing.T) {
 	t.Parallel()
-	for _, cols := range []int{15, 5, 1} {
+	for _, cols := range []int{9, 5, 1} {
 		s := start(t, "chat", 60, 12)
 		s.setSize(cols, 12)
 		s.keys("small\r")
@@ -97,10 +97,37 @@ func TestNarrowTerminal(t *testing.T) {
 	}
 }
 
+// In a window that is narrow, but not too much, a prompt that begins is shorter.
+func TestShortPrompt(t *testing.T) {
+	t.Parallel()
+	for cols, want := range map[int][]string{ // the sample is "[online] > "
+		21: {"[online] > one two th", "ree"},
+		20: {"[online]  one two th", "ree"},
+		14: {"[on one two th", "ree"},
+		11: {" one two th", "ree"},
+		10: {"one two th", "ree"},
+	} {
+		s := start(t, "chat", 60, 12)
+		s.setSize(cols, 12)
+		s.keys("\r")
+		s.expect(`line "" <nil>`)
+		s.keys("one twoo\x1b[D\x1b[3~ three")
+		s.wait(want[0], lastRows(want...))
+		s.keys("\x01X\r")
+		s.expect(`line "Xone two three" <nil>`)
+		s.setSize(60, 12)
+		s.keys("\rwide")
+		s.expect(`line "" <nil>`)
+		s.wait("wide", lastRow("[online] > wide"))
+		s.keys("\x03")
+		s.expect(`line "" lineui: interrupted`)
+	}
+}
+
 func TestAbortWhileNarrow(t *testing.T) {
 	t.Parallel()
 	s := start(t, "chat", 60, 12)
-	s.setSize(15, 12)
+	s.setSize(5, 12)
 	s.keys("\r")
 	s.expect(`line "" <nil>`)
 	s.do("abort")

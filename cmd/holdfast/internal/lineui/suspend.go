@@ -26,11 +26,15 @@ func (u *UI) suspend() {
 	raw, err := term.GetState(inFD)
 	term.Restore(inFD, u.cooked)
 	u.stop()
-	for !foreground() { // continued by bg: the terminal is the shell's, and no signal tells of fg
+	for !foreground() { // continued by bg: the terminal is the shell's
 		select {
 		case <-u.aborted:
 			return
+		case <-u.resumed: // by fg, which gives the terminal first
 		case <-time.After(100 * time.Millisecond):
+			if foreground() { // the signal is yet to come, and must not find us painting
+				u.awaitResumed()
+			}
 		}
 	}
 	if err == nil {
@@ -70,6 +74,11 @@ func (u *UI) stop() {
 	default:
 	}
 	syscall.Kill(0, syscall.SIGTSTP)
+	u.awaitResumed()
+}
+
+// awaitResumed waits for SIGCONT, half a second at most.
+func (u *UI) awaitResumed() {
 	for range 10 {
 		select {
 		case <-u.resumed:

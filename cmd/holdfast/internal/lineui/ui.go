@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -24,12 +23,9 @@ const (
 	outFD = 1
 )
 
-// spareColumns is how much wider than the prompt the window must be at the
-// start; liner itself demands minSpare when it begins to prompt.
-const (
-	spareColumns = 20
-	minSpare     = 10
-)
+// minSpare is how much wider than its prompt liner wants the window when it begins to
+// prompt. In a narrow one it is given a shorter prompt, or none.
+const minSpare = 10
 
 // patience bounds each wait in Close. A terminal that takes no output can hold
 // up a write for ever.
@@ -44,8 +40,7 @@ var errInUse = errors.New("lineui: the terminal has a UI already")
 // SetPrompt, Size, AddHistory and Abort may be called from any
 // goroutine and never wait for the terminal or for the user.
 type UI struct {
-	opts   Options
-	prompt string // what liner is told; its cells are painted over
+	opts Options
 
 	tty, keyboard *os.File                   // what os.Stdout and os.Stdin were
 	cooked        *term.State                // the mode that New found
@@ -70,6 +65,7 @@ type UI struct {
 	pasted  bool      // what pasting was at the end of the last prompt
 	began   time.Time // and what first was
 	liner   *liner.State
+	cols    int            // of the window when liner was made
 	resized chan os.Signal // at least one resize since liner was made
 
 	// A pipe to the keys goroutine, which waits in select(2). A byte is a call, its
@@ -104,7 +100,7 @@ func New(opts *Options) (*UI, error) {
 		return nil, ErrUnsupported
 	}
 	cols, rows, err := term.GetSize(outFD)
-	if err != nil || cols < o.PromptWidth+spareColumns {
+	if err != nil || cols < minSpare {
 		return nil, fmt.Errorf("%w: %d columns", ErrUnsupported, cols)
 	}
 	if !taken.CompareAndSwap(false, true) {
@@ -112,7 +108,6 @@ func New(opts *Options) (*UI, error) {
 	}
 	u := &UI{
 		opts:     o,
-		prompt:   string(anchor) + strings.Repeat("~", o.PromptWidth-1) + " ", // ASCII: the width of "·" depends on the locale
 		tty:      os.Stdout,
 		keyboard: os.Stdin,
 		board:    newBoard(),

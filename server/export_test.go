@@ -10,6 +10,7 @@ const (
 	NamesInWelcome = namesInWelcome
 	MaxQueued      = maxQueued
 	MaxHidden      = maxHidden
+	ExactBacklog   = exactBacklog
 )
 
 // OpenRooms returns how many rooms the hub knows.

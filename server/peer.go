@@ -116,7 +116,13 @@ func (p *peer) join(h *wire.Hello) error {
 		}
 		p.sources[b.Source] = s
 	}
-	start, err := p.room.log.Start(h.Cursor, h.Backlog)
+	backlog, err := p.backlog(h.Backlog)
+	if err != nil {
+		p.release()
+		p.broken("look back", err)
+		return err
+	}
+	start, err := p.room.log.Start(h.Cursor, backlog)
 	if err != nil {
 		p.release()
 		p.broken("find cursor", err)

@@ -109,7 +109,12 @@ func (p *peer) joinPlain() error {
 	}
 	p.sources = map[string]*source{id: src}
 	p.text.source = src
-	start, err := p.room.log.Start("", p.text.backlog)
+	backlog, err := p.backlog(p.text.backlog)
+	if err != nil {
+		p.release()
+		return err
+	}
+	start, err := p.room.log.Start("", backlog)
 	if err != nil {
 		p.release()
 		return err

@@ -70,6 +70,27 @@ func (p *peer) before(before uint64, limit int) (lines []line, end bool, err err
 	return lines, end, err
 }
 
+// exactBacklog bounds the backlogs that are counted in lines that p is shown. Of a longer
+// one nobody misses a few; it is cheaper to count all.
+const exactBacklog = 1000
+
+// backlog returns how many of the log's last lines p has to go back to be shown n of
+// them. In a room full of what is not for p that ends somewhere.
+func (p *peer) backlog(n int) (lines int, err error) {
+	if n <= 0 || n > exactBacklog {
+		return n, nil
+	}
+	shown := 0
+	_, err = p.room.back(p.conn.Done(), 0, n, func(e history.Entry) bool {
+		lines++
+		if e.Kind != history.KindVoid && !p.hidden(newLine(e)) {
+			shown++
+		}
+		return shown < n && lines < 10*exactBacklog
+	})
+	return lines, err
+}
+
 // errAskerGone means that nobody waits for the answer any more.
 var errAskerGone = errors.New("who asked has gone")
 

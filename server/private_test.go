@@ -60,6 +60,31 @@ func TestPrivate(t *testing.T) {
 	})
 }
 
+// A backlog is counted in lines that are shown: what is private to others, or refused,
+// takes nobody's place.
+func TestBacklogOfWhatIsShown(t *testing.T) {
+	bubble(t, nil, func(w *world) {
+		ana := w.join("general", "ana")
+		w.join("general", "bob")
+		ana.send(1, "one")
+		ana.send(2, "two")
+		for n := uint64(3); n < 50; n++ {
+			ana.private(n, "bob", "psst")
+		}
+		ana.send(50, "bad\x07")
+		ana.send(51, "three")
+		for await[*wire.Ack](ana).N < 51 {
+		}
+		const void = wire.RefusedControl // the place of the refused line, which clients skip
+		backlog := func(n int) func(*wire.Hello) { return func(h *wire.Hello) { h.Backlog = n } }
+		w.join("general", "eve", backlog(2)).wantTexts("two", void, "three")
+		w.join("general", "dia", backlog(5)).wantTexts("one", "two", void, "three")
+		w.join("general", "fay", backlog(server.ExactBacklog+1)).wantTexts("one", "two", void, "three")
+		w.join("general", "bob", func(h *wire.Hello) { h.Device, h.Backlog = "phone", 2 }).wantTexts("psst", void, "three")
+		w.plain("general", "tim", "?backlog=2").want("ana: two\nana: three\n")
+	})
+}
+
 // What was hidden from a client does not break its chain of cursors, nor count as lost
 // when it comes back, and a page never is empty while there are lines it may see.
 func TestHiddenLines(t *testing.T) {

@@ -98,9 +98,11 @@ func (p *party) hello(rt *rapid.T) {
 
 func (p *party) checkWelcome(rt *rapid.T, g *guest, h *wire.Hello, at int, acks []wire.Ack) {
 	w, head := g.welcome, len(p.log)
-	tail := max(head-h.Backlog, 0)
-	if h.Backlog < 0 {
-		tail = 0
+	tail := head
+	for shown := 0; tail > 0 && (shown < h.Backlog || h.Backlog < 0); tail-- {
+		if p.log[tail-1].refuse == "" {
+			shown++
+		}
 	}
 	resumed, missed := false, head-tail
 	reason := wire.ReasonFresh

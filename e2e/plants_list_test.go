@@ -197,10 +197,11 @@ func eventsFrame`),
 		overlay.Replace("server/peer.go", `old.drop(wire.Superseded, 0)`, ``),
 	}},
 	{"linger ends at once", by("server", "TestSilentPeerIsReapedAndLingers"), []overlay.Edit{
-		overlay.Replace("server/member.go", `if left || r.draining ||`, `if true || left || r.draining ||`),
+		overlay.Replace("server/member.go", `case left || r.srv.opts.Linger < 0:`, `case true || left || r.srv.opts.Linger < 0:`),
 	}},
 	{"presence never cleared", by("server", "TestLeavingAtOnce"), []overlay.Edit{
-		overlay.Replace("server/member.go", `delete(r.members, m.user)`, ``),
+		overlay.Replace("server/member.go", `delete(r.members, m.user)
+	r.srv.opts.Store`, `r.srv.opts.Store`),
 	}},
 	{"a restart forgets who is here", withBinary("TestRestartIsNoNews"), []overlay.Edit{
 		overlay.Replace("server/history/open.go", `err = d.loadMembers()`, `d.members = members{}`),

@@ -150,6 +150,11 @@ func TestUsage(t *testing.T) {
 		{"send --room general --as ana --whole hello", exitUsage, "--whole is for stdin"},
 
 		{"history", exitUsage, "which room?"},
+		{"join", exitUsage, "which room, and who are you?"},
+		{"-p work check", exitUsage, "-p stands behind the command: holdfast COMMAND -p"},
+		{"--as ana join general", exitUsage, "--as stands behind the command"},
+		{"-z", exitUsage, "no flag -z"},
+		{"join general --as a\"_!", exitUsage, `--as "a\"_!": may hold only letters`},
 		{"rooms general", exitUsage, "no argument"},
 		{"tail --room general --as ana --count -1", exitUsage, "--count"},
 		{"serve here", exitUsage, "no argument"},

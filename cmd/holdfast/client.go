@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -60,7 +61,7 @@ func since(c *cli.Context) time.Time {
 }
 
 func roomFlag() cli.Flag {
-	room := checkedFlag("room", "the `ROOM`, made when first joined", "", check{test: checkName})
+	room := checkedFlag("room", "the `ROOM`", "", check{test: checkName})
 	room.Aliases = []string{"chat_room"}
 	return room
 }
@@ -77,10 +78,12 @@ func historyFlag(value string) cli.Flag {
 	return history
 }
 
-// checkName wants the name of a room or user.
+// checkName wants the name of a room or user. Whoever complains says which.
 func checkName(text string) error {
-	_, err := wire.Name(text)
-	return err
+	if _, err := wire.Name(text); err != nil {
+		return errors.New(err.Error()[strings.LastIndex(err.Error(), `" `)+2:])
+	}
+	return nil
 }
 
 // backlog is --history as session.Options has it.

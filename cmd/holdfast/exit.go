@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"regexp"
@@ -207,6 +208,12 @@ func describe(err error) string {
 		return "nothing heard from the server"
 	case errors.Is(err, transport.ErrLost):
 		return "connection lost: " + rootCause(err)
+	}
+	if asked, ok := errors.AsType[*url.Error](err); ok {
+		if asked.Timeout() {
+			return "no answer"
+		}
+		return "can't reach the server: " + rootCause(err)
 	}
 	var said []string // each thing once, though several may have met it
 	for l := range strings.SplitSeq(err.Error(), "\n") {

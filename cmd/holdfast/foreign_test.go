@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -61,7 +63,9 @@ func TestDescribe(t *testing.T) {
 	lost := fmt.Errorf("%w: %w", transport.ErrLost, fmt.Errorf("failed to read frame: %w", io.ErrUnexpectedEOF))
 	why := &exitError{code: exitUnreachable, err: errors.New("server unreachable for 1s")}
 	for want, err := range map[string]error{
-		"connection lost: unexpected EOF":                            lost,
+		"no answer":                       &url.Error{Op: "Get", URL: "http://server/rooms", Err: context.DeadlineExceeded},
+		"can't reach the server: refused": &url.Error{Op: "Get", URL: "http://server/rooms", Err: errors.New("refused")},
+		"connection lost: unexpected EOF": lost,
 		"can't reach the server: look up chat.example: no such host": &transport.DialError{Err: fmt.Errorf("dial: %w", &net.DNSError{Name: "chat.example", Err: "no such host", Server: "10.0.0.1:53"})},
 		"not taken: disk failed: no space":                           fmt.Errorf("session: not taken: %w", fmt.Errorf("session: %w: no space", session.ErrDisk)),
 		"server unreachable for 1s; lines left unsent":               errors.Join(why, session.ErrUnsent),

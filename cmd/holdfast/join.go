@@ -54,6 +54,9 @@ func join(c *cli.Context) (err error) {
 		return err
 	}
 	if _, err := mustName(c); err != nil {
+		if room == "" {
+			return usage("which room, and who are you? `holdfast join ROOM --as NAME`")
+		}
 		return err
 	}
 	others := func() int { return 0 }

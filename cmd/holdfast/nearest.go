@@ -21,7 +21,7 @@ func nearest(word string, words []string) string {
 	best, least := "", len(word)/3+1
 	var longer []string
 	for _, w := range words {
-		if d := distance(strings.ToLower(word), w); d < least || d == least && best == "" {
+		if d := distance(strings.ToLower(word), w); d < least {
 			best, least = w, d
 		}
 		if len(word) > 1 && strings.HasPrefix(w, strings.ToLower(word)) {

@@ -274,7 +274,11 @@ func checkEntries(file *config.File) error {
 			return fmt.Errorf("configuration: %w", err)
 		}
 		if err := set.Set(e.Key, e.Value); err != nil {
-			return usage("%w", e.Errorf("%s", want(f, err.Error())))
+			why := want(f, err.Error())
+			if strings.Contains(e.Value, " #") {
+				why += "; a comment needs a line of its own"
+			}
+			return usage("%w", e.Errorf("%s", why))
 		}
 	}
 	return nil

@@ -97,6 +97,7 @@ func TestConfigMistakes(t *testing.T) {
 		"retry-for = 7":                  ":1: retry-for = 7: want a number with a unit, like 30s",
 		"[profile a]\nhistory = some":    ":2: history = some: want a number, all or none",
 		"json = maybe":                   ":1: json = maybe: want true or false",
+		"server = ws://x:1 # mine":       "; a comment needs a line of its own",
 		"server = http://x":              ":1: server = http://x: want ws://HOST:PORT",
 		"as = an@":                       ":1: as = an@: ",
 		"heartbeat = 0s":                 ":1: heartbeat = 0s: can't be zero",

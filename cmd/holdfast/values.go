@@ -103,11 +103,14 @@ var (
 func onUsage(c *cli.Context, err error, _ bool) error {
 	text := err.Error()
 	see := "see `holdfast help`"
-	if c.Command != nil && c.Command.Name != "" && c.Command.Name != c.App.Name {
+	if !isGlobal(c) {
 		see = fmt.Sprintf("see `holdfast %s --help`", c.Command.Name)
 	}
 	if m := badValue.FindStringSubmatch(text); m != nil {
 		return usage("%s %s: %s", dashed(m[2]), m[1], want(findFlag(c.Command.Flags, m[2]), m[3]))
+	}
+	if m := noFlag.FindStringSubmatch(text); m != nil && isGlobal(c) && isFlagOfAny(m[1]) {
+		return usage("%s stands behind the command: holdfast COMMAND %s", dashed(m[1]), dashed(m[1]))
 	}
 	if m := noFlag.FindStringSubmatch(text); m != nil {
 		return usage("no flag %s%s; %s", dashed(m[1]), meant("--", m[1], flagNames(c.Command.Flags)), see)
@@ -116,6 +119,21 @@ func onUsage(c *cli.Context, err error, _ bool) error {
 		return usage("%s wants %s; %s", dashed(m[1]), valueOf(findFlag(c.Command.Flags, m[1])), see)
 	}
 	return usage("%w; %s", err, see)
+}
+
+// isGlobal reports whether c is of what stands before the command.
+func isGlobal(c *cli.Context) bool {
+	return c.Command == nil || c.Command.Name == "" || c.Command.Name == c.App.Name
+}
+
+// isFlagOfAny reports whether some command has a flag of that name.
+func isFlagOfAny(name string) bool {
+	for _, f := range allFlags() {
+		if slices.Contains(f.Names(), name) {
+			return true
+		}
+	}
+	return false
 }
 
 // valueOf is what help calls the value of a flag, with its article.

@@ -14,7 +14,7 @@ func (c Code) ComeBack() bool { return c.Close < 4500 }
 var (
 	Leave      = Code{"leave", 1000, "left for good"}
 	Internal   = Code{"internal", 1011, "the server had an error"}
-	Draining   = Code{"draining", 4000, "the server is restarting"}
+	Draining   = Code{"draining", 4000, "the server stops or restarts"}
 	Dead       = Code{"dead", 4001, "nothing was heard in time"}
 	Resync     = Code{"resync", 4002, "the two sides lost step"}
 	TooSlow    = Code{"too_slow", 4003, "could not keep up"}

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -113,10 +114,18 @@ func TestWorst(t *testing.T) {
 		}{
 			{[]standing{fine, fine}, ""},
 			{[]standing{fine, held}, "the server can't store lines just now: its disk may be full"},
-			{[]standing{fine, held, off, off, held}, "reconnecting now (attempt 3) · session: closed"},
+			{[]standing{fine, held, off, off, held}, "reconnecting now · session: closed · attempt 3"},
 		} {
-			if got := c.linkRow(c2.list); got != c2.want {
+			if got := strings.Join(c.linkRow(c2.list), c.signs.bar); got != c2.want {
 				t.Errorf("%q, want %q", got, c2.want)
+			}
+		}
+		for cols, want := range map[int]string{
+			47: "reconnecting now · session: closed · attempt 3", 46: "reconnecting now · session: closed · attempt 3", 45: "reconnecting now · session: closed",
+			33: "reconnecting now", 15: "reconnecting n…", 0: "reconnecting now · session: closed · attempt 3",
+		} {
+			if got := c.fitting(c.linkRow([]standing{off}), cols); got != want {
+				t.Errorf("%d columns: %q, want %q", cols, got, want)
 			}
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"holdfast/cmd/holdfast/internal/look"
 	"holdfast/session"
 )
 
@@ -133,6 +134,16 @@ func (c *Chat) current() *room {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.here
+}
+
+// asking is meanwhile for a question to the server. Who has waited for a while is told
+// that it is not the chat that is slow.
+func (c *Chat) asking(f func(ctx context.Context)) {
+	c.meanwhile(askTime, func(ctx context.Context) {
+		slow := time.AfterFunc(slowAnswer, func() { c.note(look.Dim, "waiting for the server...") })
+		defer slow.Stop()
+		f(ctx)
+	})
 }
 
 // meanwhile runs f, which must end with its context, while the user goes on typing.

@@ -63,7 +63,10 @@ func (c *Chat) history(arg string) {
 	c.mu.Lock()
 	r, before := c.here, c.here.oldest
 	c.mu.Unlock()
-	c.meanwhile(askTime, func(ctx context.Context) {
+	if !since.IsZero() {
+		before = 0 // all of that time, also what is on the screen
+	}
+	c.asking(func(ctx context.Context) {
 		older := false // than since
 		p, err := r.lookBack(ctx, before,
 			func(m session.Message) bool {
@@ -82,7 +85,7 @@ func (c *Chat) history(arg string) {
 		if len(p.lines) == 0 {
 			text := "there are no earlier lines in " + r.s.Room()
 			if !since.IsZero() {
-				text += " of the last " + arg
+				text = "there are no lines of the last " + arg + " in " + r.s.Room()
 			}
 			c.note(look.Yellow, text)
 			return
@@ -91,7 +94,10 @@ func (c *Chat) history(arg string) {
 		r.oldest = p.lines[0].Seq
 		c.mu.Unlock()
 		title := say.Count(len(p.lines), "earlier line")
-		if p.end && since.IsZero() {
+		switch {
+		case !since.IsZero():
+			title = say.Count(len(p.lines), "line") + " of the last " + arg
+		case p.end:
 			title += ", the first of " + r.s.Room()
 		}
 		c.showPast(r, title, p.lines)
@@ -116,7 +122,7 @@ func span(arg string) (n int, since time.Time, err error) {
 func (c *Chat) search(text string) {
 	r := c.current()
 	wanted := strings.ToLower(text)
-	c.meanwhile(askTime, func(ctx context.Context) {
+	c.asking(func(ctx context.Context) {
 		p, err := r.lookBack(ctx, 0,
 			func(m session.Message) bool {
 				return !c.ignores(m.From) && strings.Contains(strings.ToLower(m.Text), wanted)

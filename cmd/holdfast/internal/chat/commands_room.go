@@ -152,7 +152,7 @@ func (c *Chat) listRooms(string) {
 	for _, r := range c.open() {
 		mine = append(mine, r.s.Room())
 	}
-	c.meanwhile(askTime, func(ctx context.Context) {
+	c.asking(func(ctx context.Context) {
 		list, err := c.o.Rooms(ctx)
 		if err != nil {
 			c.note(look.Yellow, "you are in "+strings.Join(mine, ", "), "which others there are is not known: "+c.o.Describe(err))

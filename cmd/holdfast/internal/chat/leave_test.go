@@ -43,13 +43,13 @@ func TestCtrlC(t *testing.T) {
 		ana.clears()
 		ana.clears()
 		ana.ctrlC()
-		ana.shows("-- once more leaves")
+		ana.shows("-- once more to leave")
 		ana.clears()
 		ana.ctrlC()
-		ana.shows("-- once more leaves")
+		ana.shows("-- once more to leave")
 		pass(3 * time.Second)
 		ana.ctrlC()
-		ana.shows("-- once more leaves")
+		ana.shows("-- once more to leave")
 		pass(3 * time.Second)
 		ana.types("still here")
 		ana.shows("ana: still here")
@@ -68,10 +68,10 @@ func TestCtrlC(t *testing.T) {
 		ana.row("reconnecting")
 		ana.types("kept")
 		ana.ctrlC()
-		ana.shows("-- 1 line not sent yet; once more leaves, and keeps what is unsent")
+		ana.shows("-- 1 line not sent yet; once more to leave, and keep what is unsent")
 		pass(3 * time.Second)
 		ana.ctrlC()
-		ana.shows("-- once more leaves")
+		ana.shows("-- once more to leave")
 		ana.ctrlC()
 		if err := ana.leaves(); !errors.Is(err, session.ErrUnsent) {
 			t.Errorf("left with %v", err)
@@ -82,7 +82,7 @@ func TestCtrlC(t *testing.T) {
 // TestLeaveUnsent: who would leave lines unsent is asked, once for each.
 func TestLeaveUnsent(t *testing.T) {
 	in(t, func(w *world) {
-		const asks = " not sent yet; once more leaves, and keeps what is unsent"
+		const asks = " not sent yet; once more to leave, and keep what is unsent"
 		ana := w.joined("ana")
 		w.cut("ana")
 		ana.row("reconnecting")
@@ -112,16 +112,16 @@ func TestLeaveOthers(t *testing.T) {
 		ana.shows("-- you are ana in general; /help lists commands")
 		const ends = "the server ends with this chat, and "
 		ana.types("/quit")
-		ana.shows("-- " + ends + "1 other user will wait for it; once more leaves")
+		ana.shows("-- " + ends + "1 other user will wait for it; once more to leave")
 		others = 2
 		w.cut("ana")
 		ana.row("reconnecting")
 		ana.types("one")
 		ana.ctrlD()
-		ana.shows("-- 1 line not sent yet; " + ends + "2 other users will wait for it; once more leaves, and keeps what is unsent")
+		ana.shows("-- 1 line not sent yet; " + ends + "2 other users will wait for it; once more to leave, and keep what is unsent")
 		ana.types("two")
 		ana.ctrlD()
-		ana.shows("-- 2 lines not sent yet; once more leaves, and keeps what is unsent")
+		ana.shows("-- 2 lines not sent yet; " + ends + "2 other users will wait for it; once more to leave, and keep what is unsent")
 		others = 1
 		ana.ctrlD()
 		if err := ana.leaves(); !errors.Is(err, session.ErrUnsent) {

@@ -44,6 +44,9 @@ func (c *Chat) message(r *room, m session.Message, s *shown) {
 	r.seen = r.seen || m.Seen
 	if m.Replayed && !m.Seen {
 		r.print(s, !mine, lines...)
+		if r.replay != nil {
+			r.replay.said++
+		}
 		if !mine && c.outage != nil {
 			c.outage.missed++
 		}

@@ -88,5 +88,6 @@ const (
 	leaveTime  = 2 * time.Second        // for lines on their way when the user leaves
 	glance     = time.Second            // until the user has seen who writes
 	askTime    = 10 * time.Second       // for an answer of the server to a command
+	slowAnswer = 2 * time.Second        // for one, from when on the user wonders
 	drawEvery  = 500 * time.Millisecond // how often countdowns and ages are redrawn
 )

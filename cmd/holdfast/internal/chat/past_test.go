@@ -62,11 +62,14 @@ func TestHistorySince(t *testing.T) {
 		ana.shows("bob: now", "-- you are ana in general; /help lists commands")
 		ana.types("/ignore eve")
 		ana.types("/history 30m")
-		ana.shows("-- 1 earlier line --", "bob: today", "-- end of earlier lines --")
-		ana.types("/history 30m")
-		ana.shows("-- there are no earlier lines in general of the last 30m")
+		for range 2 { // also what is on the screen
+			ana.shows("-- 3 lines of the last 30m --", "bob: today", "bob: just now", "bob: now", "-- end of earlier lines --")
+			ana.types("/history 30m")
+		}
+		ana.types("/history 1ms")
+		ana.shows("-- there are no lines of the last 1ms in general")
 		ana.types("/history 2h")
-		ana.shows("-- 1 earlier line --", "bob: long ago")
+		ana.shows("-- 4 lines of the last 2h --", "bob: long ago")
 		w.cut("ana")
 		ana.row("reconnecting")
 		ana.types("/history")
@@ -93,7 +96,7 @@ func TestHistoryFar(t *testing.T) {
 		ana.shows("bob: and now", "-- you are ana in general; /help lists commands")
 		ana.types("/ignore eve")
 		ana.types("/history 1h")
-		ana.shows("-- 250 earlier lines --", "bob: line 0", "bob: line 249", "-- end of earlier lines --")
+		ana.shows("-- 252 lines of the last 1h --", "bob: line 0", "bob: line 249", "-- end of earlier lines --")
 	})
 }
 

@@ -12,7 +12,8 @@ import (
 // comes, under a mark that can't.
 type replay struct {
 	lines []string
-	news  int // lines of others among them
+	said  int // messages among them
+	news  int // of others
 	since time.Time
 	open  bool // the mark is printed, lines pass
 }
@@ -41,17 +42,18 @@ func (p *replay) overdue() bool {
 	return p != nil && !p.open && p.news > 0 && (len(p.lines) > maxHeld || time.Since(p.since) > quietTime)
 }
 
-// title is what the lines of a replay are.
-func (r *room) title() string {
+// title is what the lines of a replay are, and how many of them.
+func (r *room) title() (n int, what string) {
 	if r.level || r.seen {
-		return "new while you were away --"
+		return r.replay.news, "new while you were away --"
 	}
-	return "said before you came --"
+	return r.replay.said, "said before you came --"
 }
 
 // openReplay shows what of r's replay was held back, and lets the rest pass.
 func (c *Chat) openReplay(r *room, s *shown) {
-	s.lines = append(s.lines, c.mark(look.Yellow, c.where(r)+r.title())...)
+	_, what := r.title()
+	s.lines = append(s.lines, c.mark(look.Yellow, c.where(r)+what)...)
 	s.lines = append(s.lines, r.replay.lines...)
 	r.replay.lines, r.replay.open = nil, true
 }
@@ -59,12 +61,13 @@ func (c *Chat) openReplay(r *room, s *shown) {
 // endReplay shows what of r's replay is left; level says that it was all.
 func (c *Chat) endReplay(r *room, s *shown, level bool) {
 	p := r.replay
-	r.replay = nil
 	if p == nil {
 		return
 	}
+	n, what := r.title()
+	r.replay = nil
 	if p.news > 0 && !p.open {
-		s.lines = append(s.lines, c.mark(look.Yellow, c.where(r)+say.Number(p.news)+" "+r.title())...)
+		s.lines = append(s.lines, c.mark(look.Yellow, c.where(r)+say.Number(n)+" "+what)...)
 	}
 	s.lines = append(s.lines, p.lines...)
 	if (p.news > 0 || p.open) && level && r.level { // at first, "you are" says so

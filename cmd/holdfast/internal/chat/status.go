@@ -89,8 +89,8 @@ func (c *Chat) draw() {
 	if len(lines) > 0 {
 		c.term.Print(lines...)
 	}
-	if row != "" {
-		rows = append(rows, c.o.Look.Paint(look.Yellow, c.cut(row, cols-1)))
+	if row != nil {
+		rows = append(rows, c.o.Look.Paint(look.Yellow, c.fitting(row, cols-1)))
 	}
 	c.term.SetStatus(rows...)
 	c.term.SetPrompt(prompt)
@@ -166,9 +166,20 @@ func (c *Chat) waitingRows(list []standing, cols int) (rows []string) {
 	return rows
 }
 
-// linkRow tells what is wrong with the link, "" if nothing is. What matters most comes
-// first: a narrow window shows no more.
-func (c *Chat) linkRow(list []standing) string {
+// fitting is as many of the parts as fit into that many columns, the first in any case.
+func (c *Chat) fitting(parts []string, cols int) string {
+	for {
+		row := strings.Join(parts, c.signs.bar)
+		if len(parts) == 1 || cols <= 0 || runewidth.StringWidth(row) <= cols {
+			return c.cut(row, cols)
+		}
+		parts = parts[:len(parts)-1]
+	}
+}
+
+// linkRow tells what is wrong with the link, nothing if nothing is. What matters most
+// comes first: a narrow window shows no more.
+func (c *Chat) linkRow(list []standing) []string {
 	kept, stale := 0, 0
 	worst := list[0]
 	for _, st := range list {
@@ -181,17 +192,17 @@ func (c *Chat) linkRow(list []standing) string {
 	var parts []string
 	switch st := worst; {
 	case st.State == session.Waiting:
-		parts = append(parts, fmt.Sprintf("reconnecting %s (attempt %d)", c.countdown(st.RetryAt), st.Attempt))
+		parts = append(parts, "reconnecting "+c.countdown(st.RetryAt))
 	case st.Held != "":
 		parts = append(parts, say.HeldText)
 	case st.doubtful():
-		return "last contact " + say.Ago(time.Since(st.Heard)) + " ago"
+		return []string{"last contact " + say.Ago(time.Since(st.Heard)) + " ago"}
 	case st.State == session.Dialing && st.level:
 		parts = append(parts, "connecting")
 	case stale > 0:
-		return staleText(stale, 0) + ": /outbox send or /outbox drop all"
+		return []string{staleText(stale, 0) + ": /outbox send or /outbox drop all"}
 	default:
-		return ""
+		return nil
 	}
 	if kept > 0 {
 		parts = append(parts, say.Count(kept, "line")+" kept")
@@ -199,10 +210,13 @@ func (c *Chat) linkRow(list []standing) string {
 	if worst.State == session.Waiting && !errors.Is(worst.Err, transport.ErrPeerDead) {
 		parts = append(parts, say.Clean(c.why(worst.Err)))
 	}
+	if worst.State == session.Waiting {
+		parts = append(parts, fmt.Sprintf("attempt %d", worst.Attempt))
+	}
 	if worst.State != session.Online && !worst.Heard.IsZero() {
 		parts = append(parts, "last contact "+say.Ago(time.Since(worst.Heard))+" ago")
 	}
-	return strings.Join(parts, c.signs.bar)
+	return parts
 }
 
 // why there is no connection, in few words: what a dial met at the end of the way.

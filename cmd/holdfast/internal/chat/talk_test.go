@@ -36,7 +36,7 @@ func TestLines(t *testing.T) {
 		w.cut("cem")
 		ascii.row("reconnecting")
 		ascii.prompts("[offline]    >")
-		ascii.types("waits")
+		ascii.types("waits for a long time to come")
 		ascii.row("  . cem: waits")
 		ascii.with(func() { ascii.cols = 30 })
 		ascii.until("an ellipsis", func() bool {

@@ -34,6 +34,7 @@ type question struct {
 }
 
 const (
+	onceMore  = "once more to leave"
 	twice     = 2 * time.Second // between two Ctrl-C that leave
 	longPaste = 5               // lines; more are not sent unasked
 )
@@ -72,7 +73,7 @@ func (c *Chat) interrupt() {
 		c.quit()
 	default:
 		c.typing.interrupted = time.Now()
-		c.note(look.Dim, "once more leaves")
+		c.note(look.Dim, onceMore)
 	}
 }
 
@@ -91,10 +92,10 @@ func (c *Chat) quit() {
 	if others > c.typing.alone {
 		text = "the server ends with this chat, and " + say.Count(others, "other user") + " will wait for it; "
 	}
-	text += "once more leaves"
+	text += onceMore
 	switch {
 	case n > c.typing.warned:
-		text = say.Count(n, "line") + " not sent yet; " + text + ", and keeps what is unsent"
+		text = say.Count(n, "line") + " not sent yet; " + text + ", and keep what is unsent"
 	case others <= c.typing.alone:
 		c.typing.quit = true
 		return
@@ -146,6 +147,7 @@ func (c *Chat) enter(line string) {
 		}
 		do()
 	case speech:
+		c.typing.warned, c.typing.alone = 0, 0 // who talks on does not leave
 		do := func() { c.send(rest, c.current().s.Send) }
 		if n := strings.Count(rest, "\n") + 1; n > longPaste {
 			c.ask(line, fmt.Sprintf("that has %d lines: Enter sends them, anything else does not", n), do)

@@ -46,8 +46,9 @@ var slotImage = struct {
 
 // A state file that was cut, or of which a sector never got to the disk, opens with the
 // lines that it has, or with those that it had one write before, or says that it can't,
-// when it is opened or written to; and what is written behind them stays. Flipped bits are another matter: but for its two
-// heads the library has no checksums, and follows a wrong length out of the file.
+// when it is opened or written to; and what is written behind them stays. Flipped bits are for
+// TestFlippedBits: here they could have the library follow a wrong length far out of the
+// file, which takes its time.
 //
 // Opening takes a millisecond, so places near to one another count as one, and what this
 // process has seen is not tried again.

@@ -192,7 +192,7 @@ func (s *slot) prepare() error {
 		if meta := tx.Bucket(metaBucket); meta != nil {
 			format = string(meta.Get(formatKey))
 		} else if first, _ := tx.Cursor().First(); first != nil { // all are made at once
-			return fmt.Errorf("%w: it has %q and no %q", errDamaged, first, metaBucket)
+			return fmt.Errorf("%w: it has %q and no %q", errDamaged, first[:min(len(first), 16)], metaBucket)
 		}
 		return nil
 	})
@@ -286,7 +286,7 @@ func (s *slot) load() (st slotState, err error) {
 		return tx.Bucket(outboxBucket).ForEach(func(k, v []byte) error {
 			var r record
 			if err := json.Unmarshal(v, &r); err != nil || len(k) != 8 || r.N == 0 {
-				return fmt.Errorf("%w: line %x", errDamaged, k)
+				return fmt.Errorf("%w: line %x", errDamaged, k[:min(len(k), 8)]) // damaged, it may be endless
 			}
 			st.lines = append(st.lines, Line{
 				ID: ID{r.Source, r.N}, Kind: r.Kind, To: r.To, Text: r.Text, At: r.At, key: number(k),

@@ -19,6 +19,9 @@ type member struct {
 	away   string      // why the user does not read; empty if they do
 }
 
+// connected reports whether m has a connection, under mu; else it lingers.
+func (m *member) connected() bool { return len(m.peers) > 0 || m.plain > 0 }
+
 // expect makes users members who linger, as they were when an earlier server ended: to
 // clients its end was a lost connection. Under mu.
 func (r *room) expect(users []string) {
@@ -97,7 +100,7 @@ func (r *room) detach(p *peer, left bool) {
 // leave ends m's membership, at once or after the linger time, if no connection of
 // m's is attached any more. Under mu.
 func (r *room) leave(m *member, left bool) {
-	if len(m.peers) > 0 || m.plain > 0 {
+	if m.connected() {
 		return
 	}
 	switch {
@@ -296,7 +299,7 @@ func (r *room) has(user string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := r.members[user]
-	return m != nil && (len(m.peers) > 0 || m.plain > 0)
+	return m != nil && m.connected()
 }
 
 // size returns how many members the room has.

@@ -70,7 +70,7 @@ func (r *room) reserve(user string) (lingered bool, before map[string]bool, ok b
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := r.members[user]
-	if m != nil && (len(m.peers) > 0 || m.plain > 0) {
+	if m != nil && m.connected() {
 		return false, nil, false
 	}
 	r.enter(user).plain++

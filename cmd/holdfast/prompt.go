@@ -18,8 +18,9 @@ import (
 	"holdfast/session/wire"
 )
 
-// prompt chats in the terminal. others counts those who are without a server when it ends. The error is lineui.ErrUnsupported, and nothing has
-// happened, where lines can't be edited.
+// prompt chats in the terminal. others counts those who are without a server when it
+// ends. The error is lineui.ErrUnsupported, and nothing has happened, where lines can't be
+// edited.
 func prompt(ctx context.Context, c *cli.Context, room string, wait *patience, others func() int) (err error) {
 	var talk *chat.Chat
 	out := c.App.Writer // before the UI has os.Stdout point elsewhere

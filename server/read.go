@@ -128,7 +128,7 @@ func (s *Server) inRoom(w http.ResponseWriter, req *http.Request, ask func(*room
 		s.log.Error("can't serve", "doing", "read room", "err", err)
 		http.Error(w, wire.Internal.Text, http.StatusInternalServerError)
 	case answer == nil:
-		http.Error(w, fmt.Sprintf("there is no room %s: nothing was ever said in it", name), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("there is no room %s: nobody is in it, and nothing was ever said", name), http.StatusNotFound)
 	default:
 		reply(w, answer)
 	}

@@ -47,9 +47,9 @@ func (w *world) wantAnswer(path string, status int, body string) {
 func TestReadWithoutJoining(t *testing.T) {
 	bubble(t, nil, func(w *world) {
 		w.wantAnswer("/rooms", 200, `{"rooms":[]}`)
-		w.wantAnswer("/rooms/general", 404, "there is no room general: nothing was ever said in it")
-		w.wantAnswer("/rooms/general/lines", 404, "there is no room general: nothing was ever said in it")
-		w.wantAnswer("/rooms/general/lines?before=5", 404, "there is no room general: nothing was ever said in it")
+		w.wantAnswer("/rooms/general", 404, "there is no room general: nobody is in it, and nothing was ever said")
+		w.wantAnswer("/rooms/general/lines", 404, "there is no room general: nobody is in it, and nothing was ever said")
+		w.wantAnswer("/rooms/general/lines?before=5", 404, "there is no room general: nobody is in it, and nothing was ever said")
 		ana, bob := w.join("general", "ana"), w.join("general", "bob")
 		w.join("attic", "cem")
 		w.wantAnswer("/rooms/attic/lines", 200, `{"lines":[],"end":true}`)

@@ -22,8 +22,9 @@ func sendCommand() *cli.Command {
 		Name:      "send",
 		Usage:     "send TEXT, or each line of stdin, and wait until it is stored",
 		UsageText: "holdfast send --room ROOM --as NAME [--to NAME] [--whole] [--json] [TEXT...]",
-		Description: "Exits with 0 only when the server has every line on disk. Lines that could not be\n" +
-			"sent are kept and go out with the next send or join of the same name.",
+		Description: "Exits with 0 only when the server has every line on disk; blank ones are not sent. Lines\n" +
+			"that could not be sent are kept, and go out with the next send or join of the same\n" +
+			"server, room and name.",
 		Flags: slices.Concat(clientFlags(), []cli.Flag{
 			roomFlag(), retryFlag("30s", ""), jsonFlag(),
 			checkedFlag("to", "only for the user `NAME`, who is shown it now or when next in the room", "", check{test: checkName}),
@@ -126,7 +127,11 @@ func (w *sender) receipt(r session.Receipt) {
 	}
 	if r.Err != nil {
 		w.gone++
-		fmt.Fprintf(w.stderr, "holdfast: not sent: %s: %s\n", say.Clean(r.Err.Message), say.Clean(r.Err.Text))
+		to := ""
+		if r.Err.To != "" {
+			to = " to " + r.Err.To
+		}
+		fmt.Fprintf(w.stderr, "holdfast: not sent%s: %s: %s\n", say.Clean(to), say.Clean(r.Err.Message), say.Clean(r.Err.Text))
 	}
 	if number, known := w.origin.find(r); known {
 		w.settled(r, number)

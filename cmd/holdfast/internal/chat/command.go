@@ -42,7 +42,7 @@ func commands() []command {
 		{"join", "ROOM", "go to another room, and stay in this one", rooms, (*Chat).join},
 		{"part", "[ROOM]", "leave this room, or another", rooms, (*Chat).part},
 		{"rooms", "", "which rooms there are", words, (*Chat).listRooms},
-		{"history", "[N|1h]", "N earlier lines, or those of the last hour", words, (*Chat).history},
+		{"history", "[N|1h]", "lines before these; the last N, or of 1h", words, (*Chat).history},
 		{"search", "TEXT", "earlier lines that hold TEXT", words, (*Chat).search},
 		{"ignore", "[NAME]", "hide what NAME says, or list who is hidden", members, (*Chat).ignore},
 		{"unignore", "NAME", "show it again", ignored, (*Chat).unignore},

@@ -52,8 +52,8 @@ func (r *room) lookBack(ctx context.Context, before uint64, keep func(session.Me
 	return p, nil
 }
 
-// history prints lines from before those on the screen: some, that many, or those of
-// that time.
+// history prints some lines from before those on the screen, or the last ones: that many,
+// or those of that time.
 func (c *Chat) history(arg string) {
 	n, since, err := span(arg)
 	if err != nil {
@@ -63,8 +63,8 @@ func (c *Chat) history(arg string) {
 	c.mu.Lock()
 	r, before := c.here, c.here.oldest
 	c.mu.Unlock()
-	if !since.IsZero() {
-		before = 0 // all of that time, also what is on the screen
+	if arg != "" {
+		before = 0 // the last of all, also what is on the screen
 	}
 	c.asking(func(ctx context.Context) {
 		older := false // than since
@@ -83,7 +83,7 @@ func (c *Chat) history(arg string) {
 			p.lines, p.end = p.lines[over:], false
 		}
 		if len(p.lines) == 0 {
-			text := "there are no earlier lines in " + r.s.Room()
+			text := "there are no lines before these in " + r.s.Room()
 			if !since.IsZero() {
 				text = "there are no lines of the last " + arg + " in " + r.s.Room()
 			}
@@ -97,8 +97,11 @@ func (c *Chat) history(arg string) {
 		switch {
 		case !since.IsZero():
 			title = say.Count(len(p.lines), "line") + " of the last " + arg
-		case p.end:
-			title += ", the first of " + r.s.Room()
+		case arg != "":
+			title = "the last " + say.Count(len(p.lines), "line")
+		}
+		if p.end && since.IsZero() {
+			title += ", from the first of " + r.s.Room()
 		}
 		c.showPast(r, title, p.lines)
 	})

@@ -70,7 +70,7 @@ func (c *Chat) whois(name string) {
 		}
 	}
 	c.mu.Unlock()
-	text := name + " is in none of your rooms"
+	text := name + " is not in your rooms"
 	if in != nil {
 		text = name + " is in " + strings.Join(in, ", ")
 	}

@@ -133,7 +133,7 @@ func (c *Chat) unignore(name string) {
 		c.note(look.Red, "you do not ignore "+name)
 		return
 	}
-	c.saved(c.setIgnored(name, false), "you see "+name+" again")
+	c.saved(c.setIgnored(name, false), "you see "+name+" again; /history has what was hidden")
 }
 
 // saved says what was done, or that it holds until the user leaves only.

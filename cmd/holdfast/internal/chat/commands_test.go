@@ -92,7 +92,7 @@ func TestWho(t *testing.T) {
 		ana.shows("-- in general: ana, bob")
 		ana.types("/whois BOB")
 		ana.types("/whois EVE")
-		ana.shows("-- bob is in general", "-- eve is in none of your rooms")
+		ana.shows("-- bob is in general", "-- eve is not in your rooms")
 		bob.types("/away at\u202e lunch")
 		pass(time.Second)
 		ana.types("/who")
@@ -147,7 +147,7 @@ func TestIgnore(t *testing.T) {
 		ana.types("/unignore nosuch")
 		ana.types("/ignore B0B")
 		ana.shows("-- you ignore nobody", "-- that is you", `-- name "bob!" may hold only letters a-z, digits, '-' and '_', and starts with a letter or digit`,
-			"-- you ignore nosuch, and whoever's name looks the same; nobody of that name is here now", "-- you see nosuch again",
+			"-- you ignore nosuch, and whoever's name looks the same; nobody of that name is here now", "-- you see nosuch again; /history has what was hidden",
 			"-- you ignore B0B, and whoever's name looks the same")
 		bob.types("unheard, ana")
 		bob.types("/me unseen")
@@ -155,10 +155,10 @@ func TestIgnore(t *testing.T) {
 		_ = bob.leaves()
 		pass(2 * time.Minute)
 		ana.types("/whois bob")
-		ana.shows("-- bob is in none of your rooms; you ignore bob")
+		ana.shows("-- bob is not in your rooms; you ignore bob")
 		ana.types("/unignore eve")
 		ana.types("/unignore bob")
-		ana.shows("-- you do not ignore eve", "-- you see bob again")
+		ana.shows("-- you do not ignore eve", "-- you see bob again; /history has what was hidden")
 		bob = w.join("bob", bob.dir, nil)
 		ana.shows("-- bob joined general")
 		bob.types("heard")

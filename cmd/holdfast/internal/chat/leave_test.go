@@ -219,7 +219,7 @@ func TestMemoryOfTwo(t *testing.T) {
 		three.shows("-- you ignore eve, cem")
 		one.types("/unignore cem")
 		one.types("/ignore")
-		one.shows("-- you see cem again", "-- you ignore eve")
+		one.shows("-- you see cem again; /history has what was hidden", "-- you ignore eve")
 		path := filepath.Join(one.dir, "history")
 		many := strings.Repeat("old\n", 2000) + "last\n"
 		if err := os.WriteFile(path, []byte(many), 0o600); err != nil {

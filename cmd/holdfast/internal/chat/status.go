@@ -210,11 +210,11 @@ func (c *Chat) linkRow(list []standing) []string {
 	if worst.State == session.Waiting && !errors.Is(worst.Err, transport.ErrPeerDead) {
 		parts = append(parts, say.Clean(c.why(worst.Err)))
 	}
-	if worst.State == session.Waiting {
-		parts = append(parts, fmt.Sprintf("attempt %d", worst.Attempt))
-	}
 	if worst.State != session.Online && !worst.Heard.IsZero() {
 		parts = append(parts, "last contact "+say.Ago(time.Since(worst.Heard))+" ago")
+	}
+	if worst.State == session.Waiting {
+		parts = append(parts, fmt.Sprintf("attempt %d", worst.Attempt))
 	}
 	return parts
 }

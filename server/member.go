@@ -142,7 +142,6 @@ func (r *room) endLingers() {
 	defer r.mu.Unlock()
 	for _, m := range r.members {
 		if m.linger != nil && m.linger.Stop() {
-			m.linger = nil
 			delete(r.members, m.user)
 			r.srv.hub.release(r.name)
 		}

@@ -151,12 +151,12 @@ type pipe struct {
 }
 
 func (p *pipe) run(ctx context.Context, in io.Reader, wait *patience) error {
-	ctx, end := context.WithCancelCause(ctx)
-	defer end(nil)
+	ctx, p.end = context.WithCancelCause(ctx)
+	defer p.end(nil)
 	if p.typed {
 		p.say("plain lines: each is said to all; Ctrl-D leaves")
 	}
-	p.wg.Go(func() { p.print(wait, end) })
+	p.wg.Go(func() { p.print(wait) })
 	err := p.lines(ctx, in)
 	if err == nil { // stdin may have been empty: who asks for history gets it
 		select {
@@ -171,14 +171,14 @@ func (p *pipe) run(ctx context.Context, in io.Reader, wait *patience) error {
 
 // print writes what happens in the room to out until the session ends. If it can't, it
 // ends the chat: who reads out may have gone.
-func (p *pipe) print(wait *patience, end context.CancelCauseFunc) {
+func (p *pipe) print(wait *patience) {
 	var state session.State
 	known := false // who is here
 	level := sync.OnceFunc(func() { close(p.level) })
 	show := func(lines ...string) {
 		for _, l := range lines {
 			if err := wrote(fmt.Fprintln(p.out, l)); err != nil {
-				end(err)
+				p.end(err)
 			}
 		}
 	}

@@ -93,7 +93,7 @@ type sender struct {
 	typed  bool                    // by a person in a terminal: see spoken
 	freed  chan struct{}           // with to: has a value when the outbox may have room again
 	out    io.Writer               // of acks and refusals as records; nil: not wanted
-	end    context.CancelCauseFunc // if nobody takes them
+	end    context.CancelCauseFunc // of the command, when its output can't be written
 	origin origin                  // which line of input each line was
 	wg     sync.WaitGroup          // who reads the session's events
 	any    bool                    // there was a line that is not blank; put's own

@@ -70,26 +70,36 @@ func settle(c *cli.Context) error {
 			return err
 		}
 	}
-	talk := newTeller(c)
+	tellMisspelt(newTeller(c))
+	return nil
+}
+
+// tellMisspelt tells of variables that are nearly settings: they are ignored.
+func tellMisspelt(talk teller) {
+	var ours []string
 	for _, e := range os.Environ() {
-		name, _, _ := strings.Cut(e, "=")
-		if v := misspelt(name); v != "" {
+		if name, _, _ := strings.Cut(e, "="); strings.HasPrefix(name, variable("")) {
+			ours = append(ours, name)
+		}
+	}
+	if ours == nil {
+		return
+	}
+	flags := allFlags()
+	for _, name := range ours {
+		if v := misspelt(name, flags); v != "" {
 			talk.say("%s is no setting, and is ignored; did you mean %s?", name, v)
 		}
 	}
-	return nil
 }
 
 // misspelt returns the variable that name is nearly, but not quite. It is no error, and
 // only what is very near counts: variables of our name may be somebody else's, such as
 // HOLDFAST_PORT where containers find their services by variables.
-func misspelt(name string) (meant string) {
-	if !strings.HasPrefix(name, variable("")) {
-		return ""
-	}
+func misspelt(name string, flags map[string]cli.Flag) (meant string) {
 	const short = 5
 	least := 3
-	for flag := range allFlags() {
+	for flag := range flags {
 		v := variable(flag)
 		d := distance(name, v)
 		if d < least && (d < 2 || len(flag) > short) {

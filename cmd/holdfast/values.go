@@ -109,10 +109,10 @@ func onUsage(c *cli.Context, err error, _ bool) error {
 	if m := badValue.FindStringSubmatch(text); m != nil {
 		return usage("%s %s: %s", dashed(m[2]), m[1], want(findFlag(c.Command.Flags, m[2]), m[3]))
 	}
-	if m := noFlag.FindStringSubmatch(text); m != nil && isGlobal(c) && isFlagOfAny(m[1]) {
-		return usage("%s stands behind the command: holdfast COMMAND %s", dashed(m[1]), dashed(m[1]))
-	}
 	if m := noFlag.FindStringSubmatch(text); m != nil {
+		if isGlobal(c) && isFlagOfAny(m[1]) {
+			return usage("%s stands behind the command: holdfast COMMAND %s", dashed(m[1]), dashed(m[1]))
+		}
 		return usage("no flag %s%s; %s", dashed(m[1]), meant("--", m[1], flagNames(c.Command.Flags)), see)
 	}
 	if m := noValue.FindStringSubmatch(text); m != nil {

@@ -34,8 +34,11 @@ func openIgnoreList(dir string) (*ignoreList, error) {
 	return l, nil
 }
 
+// alike reports whether two names can be taken for one another.
+func alike(a, b string) bool { return safe.Key(a) == safe.Key(b) }
+
 func (l *ignoreList) has(name string) bool {
-	return slices.ContainsFunc(l.names, func(n string) bool { return safe.Key(n) == safe.Key(name) })
+	return slices.ContainsFunc(l.names, func(n string) bool { return alike(n, name) })
 }
 
 // without returns the names that are not ignored.
@@ -55,7 +58,7 @@ func (c *Chat) anyLike(name string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.ContainsFunc(c.rooms, func(r *room) bool {
-		return slices.ContainsFunc(r.here, func(n string) bool { return safe.Key(n) == safe.Key(name) })
+		return slices.ContainsFunc(r.here, func(n string) bool { return alike(n, name) })
 	})
 }
 
@@ -87,7 +90,7 @@ func (c *Chat) rereadIgnored() bool {
 func (c *Chat) setIgnored(name string, on bool) error {
 	c.mu.Lock()
 	l := c.ignored
-	l.names = slices.DeleteFunc(l.names, func(n string) bool { return safe.Key(n) == safe.Key(name) })
+	l.names = slices.DeleteFunc(l.names, func(n string) bool { return alike(n, name) })
 	if on {
 		l.names = append(l.names, strings.ToLower(name))
 	}

@@ -20,7 +20,7 @@ var blank = cell{" ", 1}
 
 // model is the screen that liner believes it draws on. It knows the few
 // sequences that liner uses on Unix: text with auto-wrap, CR, LF, CHA, CUF, CUU,
-// CUD, EL 0, HOME and ED 2, and those of ours: anchor, promptBegin and promptEnd.
+// CUD, EL 0, HOME and ED 2, and those of ours: anchor, widthMark and promptEnd.
 type model struct {
 	cols     int
 	rows     [][]cell // never empty; no row is wider than cols
@@ -31,12 +31,12 @@ type model struct {
 	pend     []byte   // the start of a rune or sequence whose rest is not here yet
 }
 
-// promptEnd and promptBegin are written into liner's output by ReadLine and never by
+// promptEnd and a widthMark are written into liner's output by ReadLine and never by
 // liner. What liner drew before the one is of a prompt that is over; the other tells how
 // wide the next one is.
 const promptEnd = "\x1b[?7727z"
 
-func promptBegin(width int) string { return fmt.Sprintf("\x1b[%dz", width) }
+func widthMark(width int) string { return fmt.Sprintf("\x1b[%dz", width) }
 
 func newModel(cols, promptWidth int) *model {
 	m := &model{cols: max(cols, 1), width: promptWidth}

@@ -118,26 +118,25 @@ func (p *painter) frame(lines, status []string, prompt string) string {
 // liner was told, where that has wrapped in a narrow window, and without signs that the
 // terminal can't draw.
 func (p *painter) edited(prompt string) [][]cell {
+	narrow := p.model.prompted && p.model.width >= p.cols
+	if !p.ascii && !narrow {
+		return p.model.rows
+	}
 	rows := make([][]cell, len(p.model.rows))
 	for y, row := range p.model.rows {
-		rows[y] = row
-		if p.ascii && slices.ContainsFunc(row, isBreak) {
-			rows[y] = slices.Clone(row)
-			for x, c := range row {
-				if isBreak(c) {
-					rows[y][x].s = asciiBreak + strings.Repeat(" ", c.w-1)
-				}
+		rows[y] = slices.Clone(row)
+		for x, c := range row {
+			if p.ascii && c.s == newlineMark {
+				rows[y][x].s = asciiBreak + strings.Repeat(" ", c.w-1)
 			}
 		}
 	}
-	if !p.model.prompted || p.model.width < p.cols {
-		return rows
-	}
-	drawn := newModel(p.cols, 0) // wraps as the other one
-	drawn.feed([]byte(sgr.ReplaceAllString(p.prompt(prompt), "")))
-	for y, row := range drawn.rows[:min(len(drawn.rows), len(rows))] {
-		rows[y] = slices.Clone(rows[y])
-		copy(rows[y], row)
+	if narrow {
+		drawn := newModel(p.cols, 0) // wraps as the other one
+		drawn.feed([]byte(sgr.ReplaceAllString(p.prompt(prompt), "")))
+		for y, row := range drawn.rows[:min(len(drawn.rows), len(rows))] {
+			copy(rows[y], row)
+		}
 	}
 	return rows
 }
@@ -153,8 +152,6 @@ func (p *painter) prompt(text string) string {
 
 // asciiBreak stands for newlineMark where only ASCII can be drawn.
 const asciiBreak = "\x1b[7mn\x1b[27m"
-
-func isBreak(c cell) bool { return c.s == newlineMark }
 
 // advance makes the text that takes the old block away and prints lines.
 func (p *painter) advance(lines []string) string {

@@ -34,7 +34,7 @@ func (u *UI) ReadLine() (string, error) {
 			return "", err
 		}
 		width := min(max(u.cols-minSpare, 0), u.opts.PromptWidth)
-		io.WriteString(u.stdout, promptBegin(width))
+		io.WriteString(u.stdout, widthMark(width))
 		u.call(promptBegins)
 		line, err := u.liner.Prompt(blankPrompt(width))
 		// In the stream behind what liner drew, so the model is empty when the next

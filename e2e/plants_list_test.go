@@ -174,7 +174,7 @@ func eventsFrame`),
 		overlay.Before("transport/heartbeat.go", `h.conn.fail(ErrPeerDead)`, `if !h.dialled { return }; `),
 	}},
 	{"what is written proves the peer alive", by("transport", "TestWritesProveNothing"), []overlay.Edit{
-		overlay.After("transport/conn.go", `	c.writeTimer.Reset(c.opts.MessageTimeout)`, `; c.beat.seen.note()`),
+		overlay.After("transport/message.go", `	c.writeTimer.Reset(c.opts.MessageTimeout)`, `; c.beat.seen.note()`),
 	}},
 	{"backoff not capped", by("transport", "TestFullJitter"), []overlay.Edit{
 		overlay.Replace("transport/options.go", `WithMaxInterval(7500*time.Millisecond)`, `WithMaxInterval(7500*time.Hour)`),

@@ -1,11 +1,7 @@
 package transport
 
 import (
-	"bytes"
-	"context"
 	"crypto/tls"
-	"errors"
-	"io"
 	"net"
 	"strings"
 	"sync"
@@ -56,90 +52,14 @@ func newConn(ws *websocket.Conn, raw net.Conn, opts Options, dialled bool, seen 
 	return c
 }
 
-// Read returns the next message. One caller at a time. When it returns an error
-// the Conn is dead and the error is Err's.
-func (c *Conn) Read() ([]byte, error) {
-	typ, r, err := c.ws.Reader(context.Background())
-	if err != nil {
-		return nil, c.fail(reasonOf(err))
-	}
-	c.beat.seen.note()
-	// The library's limit on bytes does not stop a message that never ends:
-	// empty fragments, or a huge length claimed and nothing sent.
-	c.readTimer.Reset(c.opts.MessageTimeout)
-	buf := readBufs.Get().(*bytes.Buffer)
-	buf.Reset()
-	c.incoming = incoming{r, c.beat.seen}
-	_, err = buf.ReadFrom(&c.incoming)
-	c.readTimer.Stop()
-	p := bytes.Clone(buf.Bytes())
-	if buf.Cap() <= 64<<10 {
-		readBufs.Put(buf)
-	}
-	switch {
-	case errors.Is(err, websocket.ErrMessageTooBig):
-		// The library has told the peer. Without waiting for its answer the rest
-		// of the message would be met by a reset, which can overtake the code.
-		c.end(reasonOf(err), CloseTooBig, "")
-		return nil, c.err
-	case err != nil:
-		return nil, c.fail(reasonOf(err))
-	case typ != websocket.MessageText:
-		c.end(ErrNotText, CloseUnsupported, "text messages only")
-		return nil, c.err
-	}
-	return p, nil
-}
-
-// incoming is the message that is being read. Each piece of it is a sign of life:
-// on a slow link one large frame takes longer than a probe waits.
-type incoming struct {
-	r    io.Reader
-	seen *signs
-}
-
-func (i *incoming) Read(p []byte) (int, error) {
-	n, err := i.r.Read(p[:min(len(p), 4<<10)]) // the library fills all of p before it returns
-	if n > 0 {
-		i.seen.note()
-	}
-	return n, err
-}
-
-var readBufs = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// Write sends p as one text message. It waits for its turn and then, for
-// Options.MessageTimeout at most, until the kernel has taken the bytes. A nil error
-// does not mean that the peer has p. When it returns an error the Conn is dead.
-func (c *Conn) Write(p []byte) error {
-	select {
-	case c.writing <- struct{}{}:
-		defer func() { <-c.writing }()
-	case <-c.done:
-		return c.err
-	}
-	c.writeTimer.Reset(c.opts.MessageTimeout)
-	err := c.ws.Write(context.Background(), websocket.MessageText, p)
-	c.writeTimer.Stop()
-	if err == nil {
-		return nil
-	}
-	// Whoever is in Read gets the reason proper, a close code perhaps, though
-	// maybe a moment later.
-	reader := time.NewTimer(c.opts.CloseTimeout)
-	defer reader.Stop()
-	select {
-	case <-c.done:
-		return c.err
-	case <-reader.C:
-		return c.fail(reasonOf(err))
-	}
-}
-
-// Close ends the Conn: it tells the peer code and reason (123 bytes at most, and
-// only what is UTF-8), waits up to Options.CloseTimeout for the peer to agree and returns when
-// nothing of the Conn runs any more. On a dead Conn it only waits for that. It
-// always succeeds; a Conn that it finds alive has the reason ErrClosed.
+// Close ends the Conn: it tells the peer code and reason, waits up to
+// Options.CloseTimeout for the peer to agree and returns when nothing of the Conn runs
+// any more. On a dead Conn it only waits for that. It always succeeds; a Conn that it
+// finds alive has the reason ErrClosed.
+//
+// Codes are 1000 to 1014 but 1004 to 1006, and 3000 to 4999; with [CloseNoStatus] the peer
+// is told none, with any other it is told nothing. Of a reason it gets 123 bytes at most,
+// and only what is UTF-8.
 func (c *Conn) Close(code CloseCode, reason string) { c.end(ErrClosed, code, reason) }
 
 func (c *Conn) end(why error, code CloseCode, reason string) {
@@ -161,8 +81,8 @@ func (c *Conn) end(why error, code CloseCode, reason string) {
 // Done is closed when the Conn is dead.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
-// Err says why the Conn is dead: ErrClosed, ErrPeerDead, ErrLost, ErrSlow, ErrNotText, a
-// *CloseError, or an I/O error. It is nil while the Conn is alive.
+// Err says why the Conn is dead: [ErrClosed], [ErrPeerDead], [ErrLost], [ErrSlow],
+// [ErrWrongKind], a *[CloseError], or an I/O error. It is nil while the Conn is alive.
 func (c *Conn) Err() error {
 	select {
 	case <-c.done:

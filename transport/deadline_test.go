@@ -1,7 +1,6 @@
 package transport_test
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -154,31 +153,6 @@ func TestRestIsDrained(t *testing.T) {
 		peer.send(fin|opClose, "\x03\xf1")
 		<-ended
 		after(t, start, closeTimeout/2)
-	})
-}
-
-func TestBinaryIsRefused(t *testing.T) {
-	bubble(t, nil, func(t *testing.T, n *netsim.Net) {
-		conns := accepting(t, listen(t, n), nil)
-		peer, _, err := websocket.Dial(t.Context(), "ws://server", &websocket.DialOptions{HTTPClient: n.Client("ana")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer peer.CloseNow()
-		if err := peer.Write(t.Context(), websocket.MessageBinary, []byte{1}); err != nil {
-			t.Fatal(err)
-		}
-		code := make(chan websocket.StatusCode)
-		go func() {
-			_, _, err := peer.Read(context.Background())
-			code <- websocket.CloseStatus(err)
-		}()
-		if _, err := (<-conns).Read(); !errors.Is(err, transport.ErrNotText) {
-			t.Fatal(err)
-		}
-		if got := <-code; got != websocket.StatusUnsupportedData {
-			t.Fatal("the peer saw", got)
-		}
 	})
 }
 

@@ -38,10 +38,10 @@ func (c CloseCode) Retryable() bool {
 	return c < 4500 || c > 4999
 }
 
-// The reasons for a Conn's death that are not the peer's.
+// The reasons for a Conn's death that are not the peer's word.
 var (
-	// ErrClosed is the reason after Close.
-	ErrClosed = errors.New("transport: closed")
+	// ErrClosed is the reason after Close. errors.Is takes it for net.ErrClosed, too.
+	ErrClosed error = closedError{}
 	// ErrPeerDead means that nothing was heard from the peer for too long.
 	ErrPeerDead = errors.New("transport: peer dead: nothing heard in time")
 	// ErrLost means that the connection broke off without a word from the peer.
@@ -49,9 +49,24 @@ var (
 	// ErrSlow means that one message took longer than Options.MessageTimeout, or
 	// a ping five seconds to write.
 	ErrSlow = errors.New("transport: message took too long")
-	// ErrNotText means that the peer sent a binary message.
-	ErrNotText = errors.New("transport: binary message")
+	// ErrWrongKind means that the peer sent a kind of message that Options.Kinds does
+	// not have. It is final: both ends would have to agree on the protocol first. From
+	// [Conn.WriteMessage] it means that there is no such kind, and the Conn lives.
+	ErrWrongKind = errors.New("transport: wrong kind of message")
 )
+
+// Errors that are no reason for a Conn's death.
+var (
+	// ErrNotUTF8 is the answer to a Write of text that is none. Nothing was sent.
+	ErrNotUTF8 = errors.New("transport: text is not UTF-8")
+)
+
+type closedError struct{}
+
+func (closedError) Error() string { return "transport: closed" }
+
+// Is lets code that reads from any connection know the end of this one.
+func (closedError) Is(target error) bool { return target == net.ErrClosed }
 
 // CloseError is a Conn's reason for death when the peer closed it.
 type CloseError struct {
@@ -102,15 +117,17 @@ func (e *RedialError) Error() string { return e.Err.Error() }
 // Unwrap returns why there is no connection.
 func (e *RedialError) Unwrap() error { return e.Err }
 
-// Retryable reports whether trying again can help against err, a *DialError or a
+// Retryable reports whether trying again can help against err, a *[DialError] or a
 // Conn's reason for death. Only a verdict on this client is final: a malformed
-// URL, a close code that says stay away, or an HTTP status by which a Holdfast
-// server refuses (400 to 499 but 408, 425 and 429). Other answers, a redirect or
-// a certificate that does not fit among them, come from something in between,
-// such as the login page of a train's Wi-Fi, and pass.
+// URL, a close code that says stay away, a kind of message that is not taken, or an
+// HTTP status that blames the request (400 to 499 but 408, 425 and 429). Other
+// answers, a redirect or a certificate that does not fit among them, come from
+// something in between, such as the login page of a train's Wi-Fi, and pass.
 func Retryable(err error) bool {
-	if errors.Is(err, errBadURL) {
-		return false
+	for _, final := range []error{errBadURL, ErrWrongKind} {
+		if errors.Is(err, final) {
+			return false
+		}
 	}
 	if e, ok := errors.AsType[*CloseError](err); ok {
 		return e.Code.Retryable()

@@ -33,12 +33,19 @@ func TestCloseCodeRetryable(t *testing.T) {
 
 func TestRetryable(t *testing.T) {
 	for _, err := range []error{
-		transport.ErrClosed, transport.ErrPeerDead, transport.ErrLost, transport.ErrSlow, transport.ErrNotText,
+		transport.ErrClosed, transport.ErrPeerDead, transport.ErrLost, transport.ErrSlow,
 		io.EOF, syscall.ECONNRESET, &net.DNSError{}, errors.New("x509: certificate is not valid"),
 		&transport.RedialError{Err: transport.ErrPeerDead},
 	} {
 		if !transport.Retryable(err) {
 			t.Errorf("%v is final", err)
+		}
+	}
+	for _, err := range []error{
+		fmt.Errorf("%w: binary", transport.ErrWrongKind),
+	} {
+		if transport.Retryable(err) {
+			t.Errorf("%v is not final", err)
 		}
 	}
 	for status, want := range map[int]bool{
@@ -65,5 +72,11 @@ func TestErrorTexts(t *testing.T) {
 		if err.Error() != strings.TrimSpace(want) {
 			t.Errorf("got %q, want %q", err, want)
 		}
+	}
+}
+
+func TestErrClosedIsKnown(t *testing.T) {
+	if !errors.Is(transport.ErrClosed, net.ErrClosed) || errors.Is(transport.ErrLost, net.ErrClosed) {
+		t.Fatal("net.ErrClosed is not what it seems")
 	}
 }

@@ -9,17 +9,22 @@ import (
 )
 
 // Options tunes a connection. A nil *Options and the zero value are ready to use.
-// It is only read, and may be shared.
+// It is only read, and may be shared. Numbers and times below zero count as zero.
 type Options struct {
-	// Subprotocol is asked for when dialling and offered when accepting.
-	// Zero means none.
+	// Subprotocol is asked for when dialling and offered when accepting. A peer that
+	// does not know it connects all the same: ask [Conn.Subprotocol]. Zero means none.
 	Subprotocol string
 
-	// Header is sent with the upgrade request. Dial only.
+	// Kinds are the kinds of message that the peer may send: Text, Binary, or
+	// Text|Binary. They do not limit what is written. Zero means Text.
+	Kinds Kind
+
+	// Header is sent with the upgrade request. Zero means nothing but what the
+	// upgrade needs. Dial and Conns only.
 	Header http.Header
 
 	// HTTPClient performs the upgrade. Zero means a private client that honours
-	// the proxy environment and follows no redirects. Dial only.
+	// the proxy environment and follows no redirects: see [NewClient]. Dial and Conns only.
 	HTTPClient *http.Client
 
 	// Origins are the patterns of origins, besides the server's own host, whose
@@ -46,7 +51,8 @@ type Options struct {
 	// CloseTimeout bounds the close handshake. Zero means 500 ms.
 	CloseTimeout time.Duration
 
-	// ReadLimit is the largest message accepted, in bytes. Zero means 64 KiB.
+	// ReadLimit is the largest message accepted, in bytes. A larger one ends the
+	// Conn. Zero means 64 KiB.
 	ReadLimit int64
 
 	// StableAfter is how long a Conn must have lived for the backoff to fall back
@@ -84,6 +90,9 @@ func (o *Options) withDefaults() Options {
 	set(&d.CloseTimeout, 500*time.Millisecond)
 	set(&d.ReadLimit, 64<<10)
 	set(&d.StableAfter, 30*time.Second)
+	if d.Kinds&(Text|Binary) == 0 {
+		d.Kinds = Text
+	}
 	if d.Backoff == nil {
 		d.Backoff = FullJitter
 	}

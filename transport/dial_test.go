@@ -41,8 +41,10 @@ func TestBadURL(t *testing.T) {
 func TestRefusal(t *testing.T) {
 	type answer struct {
 		status       int
-		header, body string
+		header, body string // header is Retry-After, "@" and the server's Date
 	}
+	const noon, half = "Wed, 21 Oct 2015 12:00:00 GMT", "Wed, 21 Oct 2015 12:30:00 GMT"
+	ahead := time.Date(2000, 1, 1, 0, 10, 0, 0, time.UTC).Format(http.TimeFormat) // bubbles begin in 2000
 	for a, want := range map[answer]transport.DialError{
 		{404, "", ""}: {Status: 404},
 		{409, "", "name is already in room\nmore"}:  {Status: 409, Message: "name is already in room"},
@@ -53,6 +55,11 @@ func TestRefusal(t *testing.T) {
 		{429, "99999999999999999999", ""}:           {Status: 429},
 		{429, "-5", ""}:                             {Status: 429},
 		{429, "soon", ""}:                           {Status: 429},
+		{503, half + "@" + noon, ""}:                {Status: 503, RetryAfter: 30 * time.Minute},
+		{503, noon + "@" + half, ""}:                {Status: 503},
+		{503, ahead, ""}:                            {Status: 503, RetryAfter: 10 * time.Minute},
+		{503, ahead + "@yesterday", ""}:             {Status: 503, RetryAfter: 10 * time.Minute},
+		{503, half, ""}:                             {Status: 503, RetryAfter: time.Hour},
 		{200, "", "<html>log in\n"}:                 {Status: 200, Message: "<html>log in"},
 		{302, "", ""}:                               {Status: 302},
 		{500, "", strings.Repeat("x", 4000) + "\n"}: {Status: 500, Message: strings.Repeat("x", 512)},
@@ -62,8 +69,12 @@ func TestRefusal(t *testing.T) {
 				asked := 0
 				serve(t, listen(t, n), func(w http.ResponseWriter, r *http.Request) {
 					asked++
-					if a.header != "" {
-						w.Header().Set("Retry-After", a.header)
+					if after, date, _ := strings.Cut(a.header, "@"); after != "" {
+						w.Header().Set("Retry-After", after)
+						w.Header()["Date"] = nil
+						if date != "" {
+							w.Header().Set("Date", date)
+						}
 					}
 					w.Header().Set("Location", "/elsewhere")
 					w.WriteHeader(a.status)
@@ -79,6 +90,9 @@ func TestRefusal(t *testing.T) {
 				}
 				if asked != 1 {
 					t.Fatalf("asked %d times", asked)
+				}
+				if got := e.Header.Get("Location"); got != "/elsewhere" {
+					t.Fatalf("the answer's header: %q", got)
 				}
 			})
 		})

@@ -59,6 +59,9 @@ var (
 var (
 	// ErrNotUTF8 is the answer to a Write of text that is none. Nothing was sent.
 	ErrNotUTF8 = errors.New("transport: text is not UTF-8")
+	// ErrGaveUp means that the schedule that Options.Backoff made said backoff.Stop.
+	// It comes from [Conns] with the reason that there is no connection wrapped beside it.
+	ErrGaveUp = errors.New("transport: gave up")
 )
 
 type closedError struct{}
@@ -85,9 +88,10 @@ func (e *CloseError) Error() string {
 // DialError is a failed attempt to connect.
 type DialError struct {
 	Status     int           // of the HTTP answer; zero if there was none
-	Message    string        // first line of the answer's body; from the peer, unclean
-	RetryAfter time.Duration // as the server asked; zero if it did not
-	Err        error
+	Header     http.Header   // of the answer; nil if there was none
+	Message    string        // first line of the answer's body, 512 bytes at most; from the peer, unclean
+	RetryAfter time.Duration // as the answer asked, an hour at most; zero if it did not
+	Err        error         // what went wrong underneath, or Options.Prepare's error
 }
 
 // Error has the status and the message quoted, or else what went wrong underneath.
@@ -122,9 +126,13 @@ func (e *RedialError) Unwrap() error { return e.Err }
 // URL, a close code that says stay away, a kind of message that is not taken, or an
 // HTTP status that blames the request (400 to 499 but 408, 425 and 429). Other
 // answers, a redirect or a certificate that does not fit among them, come from
-// something in between, such as the login page of a train's Wi-Fi, and pass.
+// something in between, such as the login page of a train's Wi-Fi, and pass. So does
+// an error of Options.Prepare. [ErrGaveUp] is final.
+//
+// Where that is not so, Options.Retryable says otherwise: a 401 where Options.Prepare
+// fetches a new token, a 404 of a gateway whose server restarts.
 func Retryable(err error) bool {
-	for _, final := range []error{errBadURL, ErrWrongKind} {
+	for _, final := range []error{errBadURL, ErrWrongKind, ErrGaveUp} {
 		if errors.Is(err, final) {
 			return false
 		}

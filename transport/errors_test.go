@@ -43,6 +43,7 @@ func TestRetryable(t *testing.T) {
 	}
 	for _, err := range []error{
 		fmt.Errorf("%w: binary", transport.ErrWrongKind),
+		&transport.RedialError{Err: fmt.Errorf("%w: %w", transport.ErrGaveUp, io.EOF)},
 	} {
 		if transport.Retryable(err) {
 			t.Errorf("%v is not final", err)

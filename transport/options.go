@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -23,6 +24,12 @@ type Options struct {
 	// upgrade needs. Dial and Conns only.
 	Header http.Header
 
+	// Prepare is called before each attempt and may change it: credentials that are
+	// renewed, another server's URL. It must return when ctx ends, which
+	// DialTimeout sees to. An error fails the attempt, and the *[DialError] wraps it.
+	// Zero means that each attempt is like the first. Dial and Conns only.
+	Prepare func(ctx context.Context, a *Attempt) error
+
 	// HTTPClient performs the upgrade. Zero means a private client that honours
 	// the proxy environment and follows no redirects: see [NewClient]. Dial and Conns only.
 	HTTPClient *http.Client
@@ -41,7 +48,8 @@ type Options struct {
 	// ProbeTimeout is how long the answer to a probe may take. Zero means 3 s.
 	ProbeTimeout time.Duration
 
-	// DialTimeout bounds one attempt, up to the finished upgrade. Zero means 10 s.
+	// DialTimeout bounds one attempt, from Prepare up to the finished upgrade. Zero
+	// means 10 s.
 	DialTimeout time.Duration
 
 	// MessageTimeout bounds one message: from its first frame to its last when
@@ -59,10 +67,15 @@ type Options struct {
 	// to its start. Zero means 30 s. Conns only.
 	StableAfter time.Duration
 
-	// Backoff makes the schedule of waits between attempts. It is used by one
-	// goroutine and must never return backoff.Stop. Zero means [FullJitter].
-	// Conns only.
+	// Backoff makes the schedule of waits between attempts, which one goroutine
+	// uses. When that says backoff.Stop, Conns ends with [ErrGaveUp]. Zero means
+	// [FullJitter], which never does. Conns only.
 	Backoff func() backoff.BackOff
+
+	// Retryable is the verdict on the reason, a *[DialError] or a Conn's reason for
+	// death, that there is no connection: whether to dial again. Zero means
+	// [Retryable]. Conns only.
+	Retryable func(error) bool
 
 	// Wake cuts the current wait short with each value that it delivers, but no
 	// more often than every two seconds. Zero means never. Conns only.
@@ -92,6 +105,9 @@ func (o *Options) withDefaults() Options {
 	set(&d.StableAfter, 30*time.Second)
 	if d.Kinds&(Text|Binary) == 0 {
 		d.Kinds = Text
+	}
+	if d.Retryable == nil {
+		d.Retryable = Retryable
 	}
 	if d.Backoff == nil {
 		d.Backoff = FullJitter

@@ -69,7 +69,7 @@ func seconds(s ...float64) (ds []time.Duration) {
 func TestSchedule(t *testing.T) {
 	for name, c := range map[string]struct{ waits, dials []time.Duration }{
 		"exact":  {seconds(1, 2, 4, 0.5, 3600), seconds(0, 1, 3, 7, 7.5, 3607.5, 7207.5)},
-		"floor":  {seconds(0, 0, 0.05, -1, 0.1, 0.2), seconds(0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)},
+		"floor":  {seconds(0, 0, 0.05, -2, 0.1, 0.2), seconds(0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)},
 		"steady": {seconds(15), seconds(0, 15, 30, 45)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,9 +8,13 @@ import (
 	"github.com/coder/websocket"
 )
 
-// Accept upgrades r. On an error the HTTP answer has already been written. The
-// handler may return at once: the Conn lives on by itself, and neither r nor its
-// context may be used after that.
+// Accept upgrades r. Headers that w has already, such as a cookie, go out with the
+// answer. On an error the answer has been written: 426 to what is no upgrade, 403 to a
+// page of an origin that Options.Origins does not have.
+//
+// The handler may return at once: the Conn lives on by itself, and neither r nor its
+// context may be used after that. [Conn.Context] is the one to go on with. Nobody but
+// the caller closes the Conn: http.Server.Shutdown does not know of it.
 func Accept(w http.ResponseWriter, r *http.Request, opts *Options) (*Conn, error) {
 	o := opts.withDefaults()
 	a := &websocket.AcceptOptions{OriginPatterns: o.Origins, CompressionMode: websocket.CompressionDisabled}
@@ -29,5 +33,5 @@ func Accept(w http.ResponseWriter, r *http.Request, opts *Options) (*Conn, error
 	if err != nil {
 		return nil, fmt.Errorf("accept connection: %w", err)
 	}
-	return newConn(ws, g.Conn, o, false, seen), nil
+	return newConn(context.Background(), ws, g.Conn, o, nil, seen), nil
 }

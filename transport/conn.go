@@ -1,8 +1,10 @@
 package transport
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +20,9 @@ type Conn struct {
 	ws   *websocket.Conn
 	raw  net.Conn // under ws, to cut a stuck close short; nil if it can't be had
 	opts Options
+	resp *http.Response  // to the upgrade; nil if the Conn was accepted
+	base context.Context // whose values Context has
+	life atomic.Pointer[life]
 
 	once sync.Once
 	done chan struct{}
@@ -37,10 +42,11 @@ type Conn struct {
 	born      time.Time
 }
 
-func newConn(ws *websocket.Conn, raw net.Conn, opts Options, dialled bool, seen *signs) *Conn {
+// newConn makes a Conn that was dialled, or one that was accepted if resp is nil.
+func newConn(base context.Context, ws *websocket.Conn, raw net.Conn, opts Options, resp *http.Response, seen *signs) *Conn {
 	ws.SetReadLimit(opts.ReadLimit)
 	c := &Conn{
-		ws: ws, raw: raw, opts: opts, born: time.Now(),
+		ws: ws, raw: raw, opts: opts, resp: resp, base: base, born: time.Now(),
 		done: make(chan struct{}), writing: make(chan struct{}, 1),
 	}
 	slow := func() { c.fail(ErrSlow) }
@@ -48,7 +54,7 @@ func newConn(ws *websocket.Conn, raw net.Conn, opts Options, dialled bool, seen 
 	c.readTimer.Stop()
 	c.writeTimer = time.AfterFunc(time.Hour, slow)
 	c.writeTimer.Stop()
-	c.beat.start(c, dialled, seen)
+	c.beat.start(c, resp != nil, seen)
 	return c
 }
 
@@ -92,8 +98,37 @@ func (c *Conn) Err() error {
 	}
 }
 
+// life is a context that ends with a Conn.
+type life struct {
+	context.Context
+	end context.CancelCauseFunc
+}
+
+// Context is cancelled when the Conn is dead, with [Conn.Err] as its context.Cause, so
+// that work which is done for the Conn ends with it. All calls return the same context.
+//
+// It has the values of the context that a Conn was dialled with, whose end does not
+// end it. It has none if the Conn was accepted, because routers use what is in a request's
+// context again for the next request.
+func (c *Conn) Context() context.Context {
+	l := c.life.Load()
+	if l == nil {
+		ctx, end := context.WithCancelCause(context.WithoutCancel(c.base))
+		c.life.CompareAndSwap(nil, &life{ctx, end})
+		l = c.life.Load()
+		if err := c.Err(); err != nil { // die may have come too early to see it
+			l.end(err)
+		}
+	}
+	return l.Context
+}
+
 // Subprotocol is the one that both sides agreed on, "" if none.
 func (c *Conn) Subprotocol() string { return c.ws.Subprotocol() }
+
+// Response is the answer to the upgrade, for its headers and its TLS state; the body is
+// empty. It is nil for a Conn that was accepted. It must not be changed.
+func (c *Conn) Response() *http.Response { return c.resp }
 
 // Proven tells [Conns] that this connection did what it is for, so that the
 // backoff falls back to its start when it is lost. Without it that takes
@@ -115,6 +150,12 @@ func (c *Conn) die(err error) (first bool) {
 		c.burial.Add(1)
 		close(c.done)
 	})
+	if first {
+		if l := c.life.Load(); l != nil {
+			l.end(err)
+		}
+		c.opts.Observer.closed(c)
+	}
 	return first
 }
 

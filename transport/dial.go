@@ -45,7 +45,10 @@ func dial(ctx context.Context, o *Options, a *Attempt) (*Conn, error) {
 	if a.Header = o.Header.Clone(); a.Header == nil {
 		a.Header = http.Header{}
 	}
-	return o.attempt(ctx, a)
+	ctx = o.Observer.dialStart(ctx, a)
+	conn, err := o.attempt(ctx, a)
+	o.Observer.dialDone(ctx, a, conn, err)
+	return conn, err
 }
 
 func (o *Options) attempt(base context.Context, a *Attempt) (*Conn, error) {
@@ -82,7 +85,8 @@ func (o *Options) attempt(base context.Context, a *Attempt) (*Conn, error) {
 	if err != nil {
 		return nil, dialError(resp, err)
 	}
-	return newConn(ws, raw, *o, true, seen), nil
+	resp.Body = http.NoBody // the library leaves nil, which net/http never does
+	return newConn(base, ws, raw, *o, resp, seen), nil
 }
 
 func dialError(resp *http.Response, err error) error {

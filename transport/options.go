@@ -81,6 +81,9 @@ type Options struct {
 	// more often than every two seconds. Zero means never. Conns only.
 	Wake <-chan struct{}
 
+	// Observer is told of attempts and of the end of each Conn. Zero means nobody is.
+	Observer *Observer
+
 	// Logger gets debug records. Zero discards them.
 	Logger *slog.Logger
 }

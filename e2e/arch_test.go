@@ -70,7 +70,8 @@ var testsMay = []string{
 	"holdfast/e2e/...",
 	"holdfast/server", // for the session's tests: a client is nothing without one
 	"github.com/anishathalye/porcupine",
-	"github.com/coder/websocket", // peers that behave as no client of ours would
+	"github.com/coder/websocket",   // peers that behave as no client of ours would
+	"github.com/creachadair/jrpc2", // a protocol that is not ours, over a Conn
 	"github.com/creack/pty",
 	"github.com/gorilla/websocket", // a peer from another family
 	"github.com/hinshun/vt10x",

@@ -13,9 +13,9 @@ import (
 
 // Conns dials target, yields the Conn, and when the loop body is done with it
 // closes it, waits and dials again, for ever. Before each wait it yields a nil
-// Conn and a *[RedialError] that says why and how long. Prepare, Retryable, the schedule
-// and the Observer's DialStart and DialDone run on the loop's goroutine, so they may share variables
-// with its body.
+// Conn and a *[RedialError] that says why and how long. Prepare, Retryable, the
+// schedule and the Observer's DialStart and DialDone run on the loop's goroutine, so
+// they may share variables with its body.
 //
 // The sequence ends when the body breaks, when ctx ends (that also ends a dial or
 // a wait at once, but not a Conn that the body holds), when coming back is of no use

@@ -27,8 +27,9 @@ type rule struct {
 // rules has the more particular trees first: the first that fits counts.
 var rules = []rule{
 	{
-		"holdfast/session/wire", nil,
-		"the protocol is for clients in any setting: the standard library only",
+		"holdfast/session/wire",
+		[]string{"github.com/go-json-experiment/json"},
+		"the protocol is for clients in any setting: the standard library, and the JSON library that is part of it from Go 1.27 on",
 	},
 	{
 		"holdfast/transport",
@@ -193,7 +194,7 @@ func fits(entry, path string) bool {
 // must not.
 func TestImportRulesBite(t *testing.T) {
 	good := []goPackage{
-		{ImportPath: "holdfast/session/wire", Imports: []string{"encoding/json"}, TestImports: []string{"pgregory.net/rapid"}},
+		{ImportPath: "holdfast/session/wire", Imports: []string{"encoding/json", "github.com/go-json-experiment/json/jsontext"}, TestImports: []string{"pgregory.net/rapid"}},
 		{
 			ImportPath: "holdfast/server", Imports: []string{"holdfast/session/wire", "golang.org/x/time/rate"},
 			XTestImports: []string{"holdfast/server", "holdfast/e2e/netsim"},
@@ -214,6 +215,7 @@ func TestImportRulesBite(t *testing.T) {
 		{ImportPath: "holdfast/session", Imports: []string{"holdfast/e2e/netsim"}},
 		{ImportPath: "holdfast/session", Imports: []string{"pgregory.net/rapid"}},
 		{ImportPath: "holdfast/session/wire", Imports: []string{"github.com/coder/websocket"}},
+		{ImportPath: "holdfast/session", Imports: []string{"github.com/go-json-experiment/json"}},
 		{ImportPath: "holdfast/server/history", Imports: []string{"holdfast/session/wire"}},
 		{ImportPath: "holdfast/transport", Imports: []string{"github.com/coder/websocketish"}},
 		{ImportPath: "holdfast/transport", Imports: []string{"C"}},

@@ -3,9 +3,13 @@ package wire
 import (
 	"errors"
 	"fmt"
-	"reflect"
+	"math"
 	"strconv"
-	"unicode/utf8"
+	"strings"
+	"unicode"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // ErrMalformed is what every error of Decode is.
@@ -22,53 +26,29 @@ func Decode(p []byte, limit int) (Frame, error) {
 	if len(p) > limit {
 		return nil, malformed("%d bytes, more than %d", len(p), limit)
 	}
-	if !utf8.Valid(p) {
-		return nil, malformed("not UTF-8")
+	// The type may stand anywhere, so it takes a pass of its own to know what the
+	// rest is to be read into.
+	var head struct {
+		Type *string `json:"type"`
 	}
-	d := parser{b: p}
-	f := d.frame()
-	d.end()
-	if d.err != nil {
-		return nil, d.err
+	if err := json.Unmarshal(p, &head); err != nil {
+		return nil, malformed("%s", printable(err))
+	}
+	if head.Type == nil {
+		return nil, malformed("no type")
+	}
+	blank, known := frames[*head.Type]
+	if !known {
+		return &Unknown{Type: *head.Type}, nil
+	}
+	f := blank()
+	if err := json.Unmarshal(p, f, strict); err != nil {
+		return nil, malformed("%s", printable(err))
 	}
 	if err := check(f); err != nil {
 		return nil, err
 	}
 	return f, nil
-}
-
-// frame parses an object whose first field is its type.
-func (d *parser) frame() (f Frame) {
-	var fields []field
-	d.each(func(key string) {
-		if f == nil {
-			if key != "type" {
-				d.fail("first field is %q, not \"type\"", clip(key))
-				return
-			}
-			f = newFrame(d.str())
-			fields = f.fields()
-			return
-		}
-		for _, known := range fields {
-			if known.name == key {
-				d.value(known.at)
-				return
-			}
-		}
-		d.skip()
-	})
-	if f == nil {
-		d.fail("no type")
-	}
-	return f
-}
-
-func newFrame(kind string) Frame {
-	if blank, ok := frames[kind]; ok {
-		return blank()
-	}
-	return &Unknown{Type: kind}
 }
 
 var frames = map[string]func() Frame{
@@ -87,18 +67,79 @@ var frames = map[string]func() Frame{
 	"page":     func() Frame { return new(Page) },
 }
 
-// Encode returns f as a message.
+// strict holds numbers to what every language can hold; the library would take all that
+// the Go type can.
+var strict = json.WithUnmarshalers(json.JoinUnmarshalers(
+	json.UnmarshalFromFunc(func(d *jsontext.Decoder, at *uint64) error {
+		n, err := number(d, 0)
+		*at = uint64(n)
+		return err
+	}),
+	json.UnmarshalFromFunc(func(d *jsontext.Decoder, at *int64) (err error) {
+		*at, err = number(d, -MaxNumber)
+		return err
+	}),
+	json.UnmarshalFromFunc(func(d *jsontext.Decoder, at *int) error {
+		n, err := number(d, -MaxNumber)
+		*at = int(max(math.MinInt, min(n, math.MaxInt))) // where int has 32 bits
+		return err
+	}),
+))
+
+// number reads a whole number of least to MaxNumber; null is 0.
+func number(d *jsontext.Decoder, least int64) (int64, error) {
+	text, err := d.ReadValue()
+	if err != nil {
+		return 0, err
+	}
+	if text.Kind() == 'n' {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil || n < least || n > MaxNumber {
+		return 0, errors.New("not a whole number, or out of bounds")
+	}
+	return n, nil
+}
+
+// printable makes one short line of an error that may quote what a peer sent: it goes
+// into logs and a bye.
+func printable(err error) string {
+	s := strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, err.Error())
+	if len(s) > 200 {
+		s = strings.ToValidUTF8(s[:200], "") + "…"
+	}
+	return s
+}
+
+// Encode returns f as a message. Its type stands first, because the first clients and
+// servers of the protocol took it nowhere else.
 func Encode(f Frame) []byte {
 	b := append(make([]byte, 0, 128), `{"type":`...)
 	b = appendString(b, f.kind())
-	return append(appendFields(b, f.fields(), false), '}')
+	if fields := encode(f)[1:]; len(fields) > 1 {
+		return append(append(b, ','), fields...)
+	}
+	return append(b, '}')
 }
 
 // EncodeEvent returns e as it stands inside events and pages. A room encodes each
 // event once, for all its members.
-func EncodeEvent(e *Event) []byte {
-	b := make([]byte, 0, 160+len(e.Text))
-	return appendObject(b, e)
+func EncodeEvent(e *Event) []byte { return encode(e) }
+
+// encode returns a frame or event as an object. What is not UTF-8 becomes U+FFFD;
+// nothing that passed CheckText, Name or Decode holds any.
+func encode(v any) []byte {
+	b, err := json.Marshal(v, jsontext.AllowInvalidUTF8(true))
+	if err != nil {
+		panic("wire: " + err.Error()) // our types can't fail
+	}
+	return b
 }
 
 // EventsOverhead is how many bytes an events frame can have besides its events and a
@@ -122,85 +163,7 @@ func AppendEvents(dst []byte, after, cursor string, events [][]byte) []byte {
 	return append(dst, `]}`...)
 }
 
-func appendObject(b []byte, o object) []byte {
-	return append(appendFields(append(b, '{'), o.fields(), true), '}')
-}
-
-func appendFields(b []byte, fs []field, first bool) []byte {
-	for _, f := range fs {
-		if f.optional && reflect.ValueOf(f.at).Elem().IsZero() {
-			continue
-		}
-		if !first {
-			b = append(b, ',')
-		}
-		first = false
-		b = append(append(b, '"'), f.name...)
-		b = appendValue(append(b, '"', ':'), f.at)
-	}
-	return b
-}
-
-func appendValue(b []byte, at any) []byte {
-	switch v := at.(type) {
-	case *string:
-		return appendString(b, *v)
-	case *uint64:
-		return strconv.AppendUint(b, *v, 10)
-	case *int64:
-		return strconv.AppendInt(b, *v, 10)
-	case *int:
-		return strconv.AppendInt(b, int64(*v), 10)
-	case *bool:
-		return strconv.AppendBool(b, *v)
-	case *Time:
-		return append(v.UTC().AppendFormat(append(b, '"'), timeLayout), '"')
-	case *[]string:
-		return appendList(b, *v, func(b []byte, s *string) []byte { return appendString(b, *s) })
-	case *Limits:
-		return appendObject(b, v)
-	case *[]Base:
-		return appendList(b, *v, func(b []byte, e *Base) []byte { return appendObject(b, e) })
-	case *[]Ack:
-		return appendList(b, *v, func(b []byte, e *Ack) []byte { return appendObject(b, e) })
-	case *[]Event:
-		return appendList(b, *v, func(b []byte, e *Event) []byte { return appendObject(b, e) })
-	case *[]Absent:
-		return appendList(b, *v, func(b []byte, e *Absent) []byte { return appendObject(b, e) })
-	}
-	panic("wire: no such field type")
-}
-
-func appendList[T any](b []byte, list []T, item func([]byte, *T) []byte) []byte {
-	b = append(b, '[')
-	for i := range list {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = item(b, &list[i])
-	}
-	return append(b, ']')
-}
-
-// appendString quotes s. What is not UTF-8 becomes U+FFFD; nothing that passed
-// CheckText, Name or Decode holds any.
 func appendString(b []byte, s string) []byte {
-	b = append(b, '"')
-	for i, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			b = append(b, '\\', byte(r))
-		case r == '\n':
-			b = append(b, '\\', 'n')
-		case r == '\t':
-			b = append(b, '\\', 't')
-		case r < 0x20:
-			b = fmt.Appendf(b, `\u%04x`, r)
-		case r < utf8.RuneSelf:
-			b = append(b, s[i])
-		default:
-			b = utf8.AppendRune(b, r)
-		}
-	}
-	return append(b, '"')
+	b, _ = jsontext.AppendQuote(b, s) // the error tells of U+FFFD, as in encode
+	return b
 }

@@ -1,150 +1,203 @@
 package wire
 
-import "time"
+import (
+	"fmt"
+	"time"
 
-// Frame is one message of the protocol.
-type Frame interface {
-	kind() string
-	object
-}
+	"github.com/go-json-experiment/json"
+)
+
+// Frame is one message of the protocol. A new one is a struct here, with its kind, and
+// a row in frames. The tags of its fields serve both directions, and their order is the
+// order on the wire. A field that may be left out says omitzero, a list omitempty, so
+// that one that is empty but not nil is left out too.
+type Frame interface{ kind() string }
 
 // Hello is a client's first frame.
 type Hello struct {
-	Device  string
-	Key     string
-	Sources []Base
-	Cursor  string
-	Backlog int // lines of history wanted; -1 all
-	Client  string
+	Device  string `json:"device"`
+	Key     string `json:"key"`
+	Sources []Base `json:"sources"`
+	Cursor  string `json:"cursor"`
+	Backlog int    `json:"backlog"` // lines of history wanted; -1 all
+	Client  string `json:"client,omitzero"`
 }
+
+func (*Hello) kind() string { return "hello" }
 
 // Base is a source of lines and the number up to which the client will send none of it
 // again: each is acknowledged, refused or set aside.
 type Base struct {
-	Source string
-	Base   uint64
+	Source string `json:"source"`
+	Base   uint64 `json:"base"`
 }
 
 // Send is a line on its way to the server.
 type Send struct {
-	Source string
-	N      uint64
-	Kind   string
-	To     string // with KindPrivate: who it is for
-	Text   string
+	Source string `json:"source"`
+	N      uint64 `json:"n"`
+	Kind   string `json:"kind,omitzero"`
+	To     string `json:"to,omitzero"` // with KindPrivate: who it is for
+	Text   string `json:"text"`
 }
+
+func (*Send) kind() string { return "send" }
 
 // Away says that the user does not read, and why; without Text, that they do again. It
 // holds as long as the user is a member.
 type Away struct {
-	Text string
+	Text string `json:"text,omitzero"`
 }
+
+func (*Away) kind() string { return "away" }
 
 // History asks for a Page: Limit lines below the position Before (zero: the newest).
 type History struct {
-	ID     string
-	Before uint64
-	Limit  int
+	ID     string `json:"id"`
+	Before uint64 `json:"before"`
+	Limit  int    `json:"limit"`
 }
+
+func (*History) kind() string { return "history" }
 
 // Bye is the last frame of either side. Code and what follows are a server's.
 type Bye struct {
-	Code    string
-	Message string
-	RetryMS int64
+	Code    string `json:"code,omitzero"`
+	Message string `json:"message,omitzero"`
+	RetryMS int64  `json:"retry_ms,omitzero"`
 }
+
+func (*Bye) kind() string { return "bye" }
 
 // Welcome answers Hello.
 type Welcome struct {
-	Generation  uint64
-	Cursor      string
-	Resumed     bool
-	Reason      string
-	Missed      int64
-	Lost        int64 // -1 unknown
-	Acks        []Ack
-	Taken       []Ack // where it is more than what is acknowledged
-	HeartbeatMS int64
-	TimeoutMS   int64
-	Limits      Limits
-	Members     []string
-	Now         Time
+	Generation  uint64   `json:"generation"`
+	Cursor      string   `json:"cursor"`
+	Resumed     bool     `json:"resumed"`
+	Reason      string   `json:"reason,omitzero"`
+	Missed      int64    `json:"missed"`
+	Lost        int64    `json:"lost"` // -1 unknown
+	Acks        []Ack    `json:"acks"`
+	Taken       []Ack    `json:"taken,omitempty"` // where it is more than what is acknowledged
+	HeartbeatMS int64    `json:"heartbeat_ms"`
+	TimeoutMS   int64    `json:"timeout_ms"`
+	Limits      Limits   `json:"limits"`
+	Members     []string `json:"members"`
+	Now         Time     `json:"now"`
 }
+
+func (*Welcome) kind() string { return "welcome" }
 
 // Limits are what a server takes.
 type Limits struct {
-	TextBytes int
-	InFlight  int
+	TextBytes int `json:"text_bytes"`
+	InFlight  int `json:"in_flight"`
 }
 
 // Events carries a contiguous run of the room's log, from After to Cursor.
 type Events struct {
-	After  string
-	Cursor string
-	Events []Event
+	After  string  `json:"after"`
+	Cursor string  `json:"cursor"`
+	Events []Event `json:"events"`
 }
+
+func (*Events) kind() string { return "events" }
 
 // Event is a line in the room's log.
 type Event struct {
-	Seq    uint64
-	At     Time
-	From   string
-	Source string
-	N      uint64
-	Kind   string
-	To     string // with KindPrivate: who it is for
-	Text   string
+	Seq    uint64 `json:"seq"`
+	At     Time   `json:"at"`
+	From   string `json:"from"`
+	Source string `json:"source"`
+	N      uint64 `json:"n"`
+	Kind   string `json:"kind,omitzero"`
+	To     string `json:"to,omitzero"` // with KindPrivate: who it is for
+	Text   string `json:"text"`
 }
 
 // Live says that the replay is over.
 type Live struct{}
 
+func (*Live) kind() string { return "live" }
+
 // Ack says that every line of a source up to N is on disk.
 type Ack struct {
-	Source string
-	N      uint64
+	Source string `json:"source"`
+	N      uint64 `json:"n"`
 }
+
+func (*Ack) kind() string { return "ack" }
 
 // Retry says that N and what follows was not stored and is to be sent again.
 type Retry struct {
-	Source  string
-	N       uint64
-	AfterMS int64
-	Code    string
+	Source  string `json:"source"`
+	N       uint64 `json:"n"`
+	AfterMS int64  `json:"after_ms"`
+	Code    string `json:"code"`
 }
+
+func (*Retry) kind() string { return "retry" }
 
 // Refused says that N will never be taken; its number is used up.
 type Refused struct {
-	Source  string
-	N       uint64
-	Code    string
-	Message string
+	Source  string `json:"source"`
+	N       uint64 `json:"n"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
 }
+
+func (*Refused) kind() string { return "refused" }
 
 // Presence says who came and went, and who is away or back.
 type Presence struct {
-	Joined []string
-	Left   []string
-	Away   []Absent
+	Joined []string `json:"joined,omitempty"`
+	Left   []string `json:"left,omitempty"`
+	Away   []Absent `json:"away,omitempty"`
 }
+
+func (*Presence) kind() string { return "presence" }
 
 // Absent is a member who is away, and why; without Text, one who is back.
 type Absent struct {
-	Name string
-	Text string
+	Name string `json:"name"`
+	Text string `json:"text,omitzero"`
 }
 
 // Page answers History, oldest event first.
 type Page struct {
-	ID     string
-	Events []Event
-	End    bool // there is nothing older
+	ID     string  `json:"id"`
+	Events []Event `json:"events"`
+	End    bool    `json:"end"` // there is nothing older
 }
 
+func (*Page) kind() string { return "page" }
+
 // Unknown is a frame of a type that this version does not know; ignore it.
-type Unknown struct{ Type string }
+type Unknown struct {
+	Type string `json:"-"`
+}
+
+func (u *Unknown) kind() string { return u.Type }
 
 // Time is an instant as it stands on the wire: RFC 3339, UTC, milliseconds.
 type Time struct{ time.Time }
 
-const timeLayout = "2006-01-02T15:04:05.000Z"
+// MarshalJSON writes t in UTC and cuts it to milliseconds. It returns no error.
+func (t Time) MarshalJSON() ([]byte, error) {
+	return t.UTC().AppendFormat(nil, `"2006-01-02T15:04:05.000Z"`), nil
+}
+
+// UnmarshalJSON takes any RFC 3339 time of the years 0 to 9999 and cuts it to what the
+// wire holds; all else is an error.
+func (t *Time) UnmarshalJSON(p []byte) error {
+	var at time.Time
+	if err := json.Unmarshal(p, &at); err != nil {
+		return err
+	}
+	at = at.UTC().Truncate(time.Millisecond)
+	if y := at.Year(); y < 0 || y > 9999 { // the zone moved it there
+		return fmt.Errorf("year %d", y)
+	}
+	t.Time = at
+	return nil
+}

@@ -255,7 +255,7 @@ func TestSourceRulesBite(t *testing.T) {
 		{"server/a.go", doc + "type T int", "T has no doc"},
 		{"server/a.go", doc + "var (\n\ta = 1\n\tB = 2\n)", "B has no doc"},
 		{"server/a.go", doc + "const (\n\tA = 1 // is one\n\n\t// B is two.\n\tB = 2\n)", ""},
-		{"e2e/netsim/a.go", doc + "type T int", ""},
+		{"e2e/faultproxy/a.go", doc + "type T int", ""},
 		{"cmd/holdfast/internal/x/a.go", doc + "type T int", ""},
 		{"server/a.go", "package p" + strings.Repeat("\n", maxLines), ""},
 		{"server/a_test.go", "package p" + strings.Repeat("\n", maxLines+1), "lines"},

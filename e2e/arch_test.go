@@ -32,6 +32,10 @@ var rules = []rule{
 		"the protocol is for clients in any setting: the standard library, and the JSON library that is part of it from Go 1.27 on",
 	},
 	{
+		"holdfast/transport/netsim", nil,
+		"a network for the tests of any program: the standard library only",
+	},
+	{
 		"holdfast/transport",
 		[]string{"github.com/coder/websocket", "github.com/cenkalti/backoff/v4"},
 		"a socket knows bytes, never chat",
@@ -70,6 +74,7 @@ var rules = []rule{
 var testsMay = []string{
 	"holdfast/e2e/...",
 	"holdfast/server", // for the session's tests: a client is nothing without one
+	"holdfast/transport/netsim",
 	"github.com/anishathalye/porcupine",
 	"github.com/coder/websocket",   // peers that behave as no client of ours would
 	"github.com/creachadair/jrpc2", // a protocol that is not ours, over a Conn
@@ -197,10 +202,10 @@ func TestImportRulesBite(t *testing.T) {
 		{ImportPath: "holdfast/session/wire", Imports: []string{"encoding/json", "github.com/go-json-experiment/json/jsontext"}, TestImports: []string{"pgregory.net/rapid"}},
 		{
 			ImportPath: "holdfast/server", Imports: []string{"holdfast/session/wire", "golang.org/x/time/rate"},
-			XTestImports: []string{"holdfast/server", "holdfast/e2e/netsim"},
+			XTestImports: []string{"holdfast/server", "holdfast/transport/netsim"},
 		},
 		{ImportPath: "holdfast/cmd/holdfast/internal/lineui", Imports: []string{"github.com/peterh/liner", "holdfast/session"}},
-		{ImportPath: "holdfast/e2e/netsim", Imports: []string{"example.org/anything"}},
+		{ImportPath: "holdfast/e2e/faultproxy", Imports: []string{"example.org/anything"}},
 	}
 	for _, p := range good {
 		if complaints := checkImports(p); complaints != nil {
@@ -212,7 +217,7 @@ func TestImportRulesBite(t *testing.T) {
 		{ImportPath: "holdfast/server", TestImports: []string{"holdfast/session"}},
 		{ImportPath: "holdfast/session", Imports: []string{"holdfast/server"}},
 		{ImportPath: "holdfast/session", Imports: []string{"holdfast/server/history"}},
-		{ImportPath: "holdfast/session", Imports: []string{"holdfast/e2e/netsim"}},
+		{ImportPath: "holdfast/session", Imports: []string{"holdfast/transport/netsim"}},
 		{ImportPath: "holdfast/session", Imports: []string{"pgregory.net/rapid"}},
 		{ImportPath: "holdfast/session/wire", Imports: []string{"github.com/coder/websocket"}},
 		{ImportPath: "holdfast/session", Imports: []string{"github.com/go-json-experiment/json"}},

@@ -3,7 +3,7 @@ package e2e
 import (
 	"time"
 
-	"holdfast/e2e/netsim"
+	"holdfast/transport/netsim"
 )
 
 // kind is something that happens to networks and machines.

@@ -12,9 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/e2e/oracle"
 	"holdfast/session"
+	"holdfast/transport/netsim"
 )
 
 var (

@@ -14,10 +14,10 @@ import (
 
 	"github.com/coder/websocket"
 
-	"holdfast/e2e/netsim"
 	"holdfast/server"
 	"holdfast/server/history"
 	"holdfast/session/wire"
+	"holdfast/transport/netsim"
 )
 
 // world is a server on a network of its own, in a bubble.

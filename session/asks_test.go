@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/session"
 	"holdfast/session/wire"
+	"holdfast/transport/netsim"
 )
 
 // A private line waits in the outbox as any other, is shown to the two, and moves no

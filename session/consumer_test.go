@@ -8,9 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/server"
 	"holdfast/session"
+	"holdfast/transport/netsim"
 )
 
 // Close says bye: without it the user would linger for an hour.

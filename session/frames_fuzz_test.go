@@ -9,9 +9,9 @@ import (
 
 	"github.com/coder/websocket"
 
-	"holdfast/e2e/netsim"
 	"holdfast/session"
 	"holdfast/session/wire"
+	"holdfast/transport/netsim"
 )
 
 // hostile is a server that says what the fuzzer wants, and what may be believed of it.

@@ -10,9 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/server"
 	"holdfast/session"
+	"holdfast/transport/netsim"
 )
 
 // bubble runs a test under fake time on a network of its own.

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/server"
 	"holdfast/session"
 	"holdfast/session/wire"
+	"holdfast/transport/netsim"
 )
 
 // copyOf is what a power cut now would leave of a state directory, as far as the

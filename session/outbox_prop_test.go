@@ -11,10 +11,10 @@ import (
 
 	"pgregory.net/rapid"
 
-	"holdfast/e2e/netsim"
 	"holdfast/e2e/property"
 	"holdfast/session"
 	"holdfast/session/wire"
+	"holdfast/transport/netsim"
 )
 
 // Whatever servers, links and kills do to a session: what Send took is kept until it is

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/session"
 	"holdfast/session/wire"
+	"holdfast/transport/netsim"
 )
 
 func TestHello(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	"holdfast/e2e/netsim"
 	"holdfast/session/wire"
+	"holdfast/transport/netsim"
 )
 
 // script is a server that does what the test says, good or bad.

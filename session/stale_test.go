@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/session"
 	"holdfast/session/wire"
+	"holdfast/transport/netsim"
 )
 
 // hoarder is a session with lines of two ages in its outbox, as an earlier process left

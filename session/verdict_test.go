@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/session"
 	"holdfast/session/wire"
+	"holdfast/transport/netsim"
 )
 
 // rejectedWith waits until the session has ended and checks why.

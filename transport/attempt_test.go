@@ -13,8 +13,8 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
-	"holdfast/e2e/netsim"
 	"holdfast/transport"
+	"holdfast/transport/netsim"
 )
 
 // TestPrepare gives each attempt a path and a token of its own.

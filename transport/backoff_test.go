@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/transport"
+	"holdfast/transport/netsim"
 )
 
 // TestFullJitter draws from the real library: attempt k waits U[0, min(15 s,

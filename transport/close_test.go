@@ -12,8 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"holdfast/e2e/netsim"
 	"holdfast/transport"
+	"holdfast/transport/netsim"
 )
 
 const closeTimeout = 500 * time.Millisecond

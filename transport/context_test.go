@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/transport"
+	"holdfast/transport/netsim"
 )
 
 type key struct{}

@@ -8,8 +8,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	"holdfast/e2e/netsim"
 	"holdfast/transport"
+	"holdfast/transport/netsim"
 )
 
 const messageTimeout = 10 * time.Second

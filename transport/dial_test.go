@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/transport"
+	"holdfast/transport/netsim"
 )
 
 func dialError(t *testing.T, err error) *transport.DialError {

@@ -14,8 +14,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	"holdfast/e2e/netsim"
 	"holdfast/transport"
+	"holdfast/transport/netsim"
 )
 
 // countingListener notes the writes on the connections it accepts.

@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/transport"
+	"holdfast/transport/netsim"
 )
 
 // The defaults, which the exact instants below are made of.

@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/transport"
+	"holdfast/transport/netsim"
 )
 
 // bubble runs f in a bubble with a network. That it returns proves that no

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/transport"
+	"holdfast/transport/netsim"
 )
 
 // TestWake nudges a wait of an hour at instants since the start.

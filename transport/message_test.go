@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"holdfast/e2e/netsim"
 	"holdfast/transport"
+	"holdfast/transport/netsim"
 )
 
 const both = transport.Text | transport.Binary

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/transport"
+	"holdfast/transport/netsim"
 )
 
 // TestResponse wants both ends' headers to be read by the other.

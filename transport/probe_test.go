@@ -6,8 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/transport"
+	"holdfast/transport/netsim"
 )
 
 const probeTimeout = 3 * time.Second

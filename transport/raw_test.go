@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/transport"
+	"holdfast/transport/netsim"
 )
 
 // Opcodes and the bit that ends a message, RFC 6455 section 5.2.

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/transport"
+	"holdfast/transport/netsim"
 )
 
 // No test can suspend the machine. These move what a clock said at the last look,

@@ -6,8 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"holdfast/e2e/netsim"
 	"holdfast/session"
+	"holdfast/transport/netsim"
 )
 
 // window is a terminal that has a size and nothing else.

@@ -15,9 +15,9 @@ import (
 	"holdfast/cmd/holdfast/internal/chat"
 	"holdfast/cmd/holdfast/internal/lineui"
 	"holdfast/cmd/holdfast/internal/look"
-	"holdfast/e2e/netsim"
 	"holdfast/server"
 	"holdfast/session"
+	"holdfast/transport/netsim"
 )
 
 // world is a server and users who chat with it, under fake time.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"holdfast/e2e/netsim"
+	"holdfast/transport/netsim"
 )
 
 // echo is a WebSocket server that sends back what it gets and notes it.

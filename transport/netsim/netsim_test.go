@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"holdfast/e2e/netsim"
+	"holdfast/transport/netsim"
 )
 
 // bubble runs f in a bubble of its own. That it returns proves that no goroutine

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"holdfast/e2e/netsim"
+	"holdfast/transport/netsim"
 )
 
 func TestReset(t *testing.T) {

@@ -22,9 +22,10 @@ var (
 	// lives no caller's call spans.
 	mayStart = []string{
 		"cmd/",
+		"e2e/bot/", // a program, too
 		"server/house.go",
 		"server/history/",
-		"session/session.go",
+		"session/client.go",
 		"transport/", // a Conn ends by its own timers, not by contexts
 	}
 

@@ -46,6 +46,11 @@ var rules = []rule{
 		"people import the client: it must not bring the server or a screen along",
 	},
 	{
+		"holdfast/server/servertest",
+		[]string{"holdfast/server", "holdfast/server/history", "holdfast/transport/netsim"},
+		"a server for the tests of who imports the client or the server",
+	},
+	{
 		"holdfast/server/history",
 		[]string{"github.com/cockroachdb/pebble/v2", "github.com/nats-io/nats.go"},
 		"a store keeps lines and knows nothing of the wire",
@@ -74,8 +79,10 @@ var rules = []rule{
 var testsMay = []string{
 	"holdfast/e2e/...",
 	"holdfast/server", // for the session's tests: a client is nothing without one
+	"holdfast/server/servertest",
 	"holdfast/transport/netsim",
 	"github.com/anishathalye/porcupine",
+	"github.com/cockroachdb/pebble/v2", // data as older versions left it
 	"github.com/coder/websocket",   // peers that behave as no client of ours would
 	"github.com/creachadair/jrpc2", // a protocol that is not ours, over a Conn
 	"github.com/creack/pty",

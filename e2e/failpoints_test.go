@@ -110,6 +110,18 @@ func failpoint(name string) {
 
 func buildFailing(t *testing.T) (program string) {
 	t.Helper()
+	program = filepath.Join(t.TempDir(), "holdfast")
+	build := exec.Command("go", "build", "-overlay", overlayFailing(t), "-ldflags=-w", "-o", program, "holdfast/cmd/holdfast")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build with failpoints: %v\n%s", err, out)
+	}
+	return program
+}
+
+// overlayFailing writes the program with all failpoints in it, and returns the list of the
+// files for go build.
+func overlayFailing(t *testing.T) (list string) {
+	t.Helper()
 	var edits []overlay.Edit
 	for _, p := range slices.Concat(serverFailpoints, clientFailpoints) {
 		edits = append(edits, p.edit)
@@ -122,17 +134,11 @@ func buildFailing(t *testing.T) (program string) {
 		dir := path.Dir(e.File)
 		files[dir+"/failpoint.go"] = fmt.Sprintf(failpointSource, path.Base(dir))
 	}
-	dir := t.TempDir()
-	list, err := overlay.Write(dir, "..", files)
+	list, err = overlay.Write(t.TempDir(), "..", files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	program = filepath.Join(dir, "holdfast")
-	build := exec.Command("go", "build", "-overlay", list, "-ldflags=-w", "-o", program, "holdfast/cmd/holdfast")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build with failpoints: %v\n%s", err, out)
-	}
-	return program
+	return list
 }
 
 // launch starts a process that dies when it comes by p for the k-th time; never, if k

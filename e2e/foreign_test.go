@@ -155,14 +155,14 @@ func TestStrangerTakeover(t *testing.T) {
 	young.say("still here")
 	young.flush(func(int) {})
 	thief := newStranger(t, w.url(), "ana")
-	thief.key = strings.Repeat("x", 42) + "A"
+	thief.key = newStranger(t, w.url(), "thief").key
 	d := websocket.Dialer{Subprotocols: []string{"holdfast.v1"}}
 	conn, _, err := d.Dial(thief.url+"/chat/general/ana", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	thief.conn = conn
-	_ = thief.write(map[string]any{"type": "hello", "device": "d", "key": thief.key, "cursor": "", "backlog": 0, "sources": []any{}})
+	thief.hello(map[string]any{"cursor": "", "backlog": 0, "sources": []any{}})
 	if f, err := thief.read(); err != nil || f.Type != "bye" || f.Code != "name_taken" || !strings.Contains(f.Message, "free again") {
 		t.Errorf("a thief got %+v, %v", f, err)
 	}

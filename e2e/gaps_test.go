@@ -47,7 +47,7 @@ func TestClaimOutlivesPowerCut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ok, err := store.Claim("ana", [32]byte{key}, time.Now(), time.Hour)
+		_, ok, err := store.Claim("ana", history.Holder{Key: [32]byte{key}}, time.Now(), time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,7 @@ var plants = []plant{
 		overlay.Replace("server/history/commit.go", `batch.Commit(pebble.Sync)`, `batch.Commit(pebble.NoSync)`),
 	}},
 	{"ack before append", simulation("0.25"), []overlay.Edit{
-		overlay.Before("server/room.go", `if err := r.log.Append(l); err != nil {`, `p.out.ack(f.Source, f.N); `),
+		overlay.Before("server/room.go", `if err := r.log.Append(l); err != nil {`, `p.ack(f.Source, f.N); `),
 	}},
 	{"broadcast before fsync", simulation("0.25"), []overlay.Edit{
 		overlay.Before("server/history/commit.go", `err = batch.Commit(pebble.Sync)`,
@@ -54,10 +54,10 @@ var plants = []plant{
 		overlay.Replace("session/outbox.go", ` || o.lines[o.sent].ID.Source != o.lines[0].ID.Source {`, ` {`),
 	}},
 	{"source reused by the next process", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("session/keeper.go", `source: randomID(12),`, `source: "source",`),
+		overlay.Replace("session/session.go", `source: randomID(12),`, `source: "source",`),
 	}},
 	{"fencing of the old connection removed", by("server", "TestTakeoverOfAStuckOne"), []overlay.Edit{
-		overlay.Replace("server/room.go", `if p.gone || r.draining || s.peer != p {`, `if r.draining {`),
+		overlay.Replace("server/room.go", `if !p.attached || r.draining || s.peer != p {`, `if r.draining {`),
 	}},
 	{"reversed resend", simulation("0.25"), []overlay.Edit{
 		overlay.Before("session/outbox.go", `o.sent, o.window, o.hold = 0, window, time.Time{}`, `slices.Reverse(o.lines); `),
@@ -70,13 +70,14 @@ var plants = []plant{
 `, ``),
 	}},
 	{"one mark for all sources", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("server/peer.go", `s, err := p.room.source(sourceID{p.user, b.Source})`, `s, err := p.room.source(sourceID{p.user, "s"})`),
+		overlay.Replace("server/peer.go", `sourceID{p.user(), b.Source}`, `sourceID{p.user(), "s" + b.Source[:0]}`),
+		overlay.Replace("server/peer.go", `return s.id.source == f.Source`, `return s != nil`),
 	}},
 	{"ack goes one line too far", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("server/room.go", `s.peer.out.ack(e.Source, e.N)`, `s.peer.out.ack(e.Source, e.N+1)`),
+		overlay.Replace("server/room.go", `s.peer.ack(e.Source, e.N)`, `s.peer.ack(e.Source, e.N+1)`),
 	}},
 	{"what was sent counts as acknowledged", simulation("0.25"), []overlay.Edit{
-		overlay.After("session/link.go", "if l.conn.Write(wire.Encode(f)) != nil {\n\t\t\t\treturn\n\t\t\t}", `; s.keeper.noteAcked(s.out.ack(f.Source, f.N))`),
+		overlay.Before("session/writer.go", `return true, l.write(&wire.Send{`, `l.c.keeper.noteAcked(s.out.ack(line.ID.Source, line.ID.N)); `),
 	}},
 
 	// What readers are shown.
@@ -96,39 +97,35 @@ var plants = []plant{
 		overlay.Replace("server/private.go", `return !from && !to`, `return !from && (!to || true)`),
 	}},
 	{"private lines follow the name", by("server", "TestPrivateIsForKeys"), []overlay.Edit{
-		overlay.Replace("server/private.go", `mine := tag(p.key)`, `mine := tag(p.key)
-	if l.To == p.user {
+		overlay.Replace("server/private.go", `h := &p.link.holder`, `h := &p.link.holder
+	if l.To == p.user() {
 		return false
 	}`),
 	}},
 	{"a hidden line moves the cursor in silence", by("server", "TestHiddenLines"), []overlay.Edit{
-		overlay.Replace("server/peer.go", `if len(ls) == 0 && p.seq-p.told < maxHidden {`, `if len(ls) == 0 {
+		overlay.Replace("server/lines.go", `if len(ls) == 0 && p.seq-p.told < maxHidden {`, `if len(ls) == 0 {
 		p.cursor = last.Cursor`),
 	}},
 	{"stale lines go out unasked", by("session", "TestStale"), []overlay.Edit{
 		overlay.Replace("session/outbox.go", `if o.asking || `, `if `),
 	}},
 	{"batch that does not follow is shown", by("session", "TestBatchThatDoesNotFollow"), []overlay.Edit{
-		overlay.Replace("session/incoming.go", `if f.After != s.got.cursor {`, `if false {`),
+		overlay.Replace("session/incoming.go", `case f.After != at.cursor:`, `case false:`),
 	}},
-	{"lines of a batch cut short are shown again", by("session", "TestLostInTheMiddleOfABatch"), []overlay.Edit{
-		overlay.Replace("session/incoming.go", `if e.Seq <= s.got.seq {`, `if false {`),
+	{"lines of a batch cut short are shown again", by("session", "TestStopInTheMiddleOfABatch"), []overlay.Edit{
+		overlay.Replace("session/incoming.go", `if e.Seq <= at.seq {`, `if false {`),
 	}},
 	{"lost wake-up", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("server/out.go", `		o.again = true
-`, ``),
+		overlay.Replace("server/out.go", `		p.inLines = false
+		if p.open() {`, `		if p.open() {`),
+		overlay.Before("server/out.go", `if p.credit != unlimited {
+		p.credit -= int64(sent)`, `p.inLines = false; `),
 	}},
 	{"writer rests although there is more", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("server/peer.go", `	return false, ok
-}
-
-func eventsFrame`, `	return true, ok
-}
-
-func eventsFrame`),
+		overlay.Replace("server/lines.go", `return len(ls), further, ok`, `return len(ls), level, ok`),
 	}},
 	{"trimmed lines are skipped in silence", by("server", "TestTrimOvertakesReader"), []overlay.Edit{
-		overlay.Replace("server/out.go", `if len(entries) == 0 || entries[0].Seq != p.seq+1 {`, `if false {`),
+		overlay.Replace("server/lines.go", `if len(entries) == 0 || entries[0].Seq != p.seq+1 {`, `if false {`),
 	}},
 	{"lines under way are shown by a replay", by("server/history", "TestInFlight"), []overlay.Edit{
 		overlay.Replace("server/history/read.go", `lines, _, err := r.scan(p, after+1, p.head.seq, limit,`, `lines, _, err := r.scan(p, after+1, p.head.seq+99, limit,`),
@@ -137,14 +134,14 @@ func eventsFrame`),
 		overlay.Replace("server/history/trim.go", `lineKey(nil, name, edge.seq+1), nil)`, `lineKey(nil, name, edge.seq+2), nil)`),
 	}},
 	{"every second line is skipped", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("session/incoming.go", `		s.got.seq = e.Seq
-`, `		s.got.seq = e.Seq + 1
+		overlay.Replace("session/incoming.go", `		at.seq = e.Seq
+`, `		at.seq = e.Seq + 1
 `),
 	}},
 
 	// What is on the client's disk.
 	{"volatile outbox", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("session/keeper.go", `if lines[i].key, err = putLine(e, lines[i]); err != nil {`, `if lines[i].key = 1; err != nil {`),
+		overlay.Replace("session/keeper.go", `if lines[i][j].key, err = putLine(e, r.pen.room, lines[i][j]); err != nil {`, `if lines[i][j].key = 1; err != nil {`),
 	}},
 	{"acknowledged lines stay in the outbox's file", withBinary("TestSendsShareASlot"), []overlay.Edit{
 		overlay.Replace("session/keeper.go", `if err := e.delete(outboxBucket, be(l.key)); err != nil {`, `if l.key == 0 {
@@ -154,16 +151,54 @@ func eventsFrame`),
 		overlay.Replace("session/ledger.go", `if realSum(tx) != storedSum(tx) {`, `if false {`),
 	}},
 	{"cursor moves to the end of a batch at its first line", by("session", "TestStopInTheMiddleOfABatch"), []overlay.Edit{
-		overlay.Replace("session/incoming.go", `point{f.After, e.Seq}`, `point{f.Cursor, e.Seq}`),
+		overlay.Replace("session/incoming.go", `s.feed.log(p.turn, m, at)`, `s.feed.log(p.turn, m, point{f.Cursor, at.seq})`),
 	}},
 	{"cursor forgotten", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("session/slot.go", `if p := meta.Get(pointKey); len(p) >= 8 {`, `if p := meta.Get(pointKey); false {`),
+		overlay.Replace("session/slot.go", `if room, ok := roomOfPoint(key); ok && len(p) >= 8 {`, `if room, ok := roomOfPoint(key); ok && len(p) > 1<<20 {`),
 	}},
 	{"adoption drops lines", by("session", "TestSlotsAreLockedAndTakenOver"), []overlay.Edit{
-		overlay.Replace("session/slot.go", `if have[l.ID] {`, `if have[l.ID] || l.ID.N > 0 {`),
+		overlay.Replace("session/slots.go", `if have[l.ID] {`, `if have[l.ID] || l.ID.N > 0 {`),
 	}},
 	{"fresh session moves the cursor", withBinary("TestSendsShareASlot"), []overlay.Edit{
-		overlay.Replace("session/link.go", `old: p.seq < l.s.at0 || l.s.opts.Fresh})`, `old: p.seq < l.s.at0})`),
+		overlay.Replace("session/consume.go", `if store && !s.opts.fresh {`, `if store {`),
+	}},
+
+	// What it means to be consumed.
+	{"a line is consumed when it is handed over", by("session", "TestBodyThatFails"), []overlay.Edit{
+		overlay.Replace("session/consume.go", `	if more = e == nil || yield(e); more {
+		s.consumed(it)
+	}`, `	s.consumed(it)
+	more = e == nil || yield(e)`),
+	}},
+	{"manual commit is automatic", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("session/feed.go", `if it.line() || f.handed > f.consumed.seq && it.past == f.of {`, `if it.past < 0 {`),
+	}},
+	{"commit writes nothing down", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("session/consume.go", `	s.client.keeper.notePoint(s.pen.room, at)
+	return s.client.keeper.flush()`, `	_ = at
+	return s.client.keeper.flush()`),
+	}},
+	{"commit goes one line too far", by("session", "TestManualCommit"), []overlay.Edit{
+		overlay.Replace("session/feed.go", `	at = f.until(m)
+`, `	at = f.until(m)
+	at.seq++
+`),
+	}},
+	{"an answer goes out before its line is consumed", by("session", "TestReply"), []overlay.Edit{
+		overlay.Replace("session/keeper.go", `if r.err == nil && r.answers != nil && !r.pen.fresh {`, `if false {`),
+	}},
+	{"a line is answered twice", by("session", "TestReply"), []overlay.Edit{
+		overlay.Replace("session/keeper.go", `if !r.pen.feed.ahead(m) || !m.after(u.answered) {`, `if false {`),
+	}},
+	{"a slow consumer is sent all", by("session", "TestConsumerStandsStill"), []overlay.Edit{
+		overlay.Replace("session/feed.go", `int64(max(f.window-f.lines, 1))`, `0`),
+	}},
+	{"a consumer that went on is sent no more", by("session", "TestConsumerStandsStill"), []overlay.Edit{
+		overlay.Replace("session/feed.go", `more = f.free(1)
+	}
+	store`, `more = false
+	}
+	store`),
 	}},
 
 	// Life and death of connections.
@@ -210,10 +245,19 @@ func eventsFrame`),
 		overlay.Replace("server/house.go", `s.hub.forget()`, ``),
 	}},
 	{"a name can be stolen", by("server/history", "TestClaims"), []overlay.Edit{
-		overlay.Replace("server/history/claims.go", `if found && held.key != key && held.holds(now, ttl) {`, `if false {`),
+		overlay.Replace("server/history/claims.go", `if held.holds(now, ttl) {`, `if false {`),
+	}},
+	{"a signature is not looked at", withBinary("TestNobodyElse"), []overlay.Edit{
+		overlay.Replace("server/hello.go", `if !h.Signed(c, l.user) {`, `if !h.Signed(c, l.user) && h.Host == "" {`),
+	}},
+	{"a hello for another server is taken", withBinary("TestNobodyElse"), []overlay.Edit{
+		overlay.Replace("server/hello.go", `if name == "*" || name != "" && sameHost(host, name) {`, `if name != "" {`),
+	}},
+	{"a challenge is used twice", withBinary("TestNobodyElse"), []overlay.Edit{
+		overlay.Replace("server/hello.go", `rand.Read(nonce[:])`, `rand.Read(nonce[:0])`),
 	}},
 	{"refusal in silence", by("server", "TestRefused"), []overlay.Edit{
-		overlay.Replace("server/room.go", `s.peer.out.push(refusal(e.Source, e.N, e.Text))`, ``),
+		overlay.Replace("server/room.go", `s.peer.push(refusal(e.Source, e.N, e.Text))`, ``),
 	}},
 	{"an ack hides a refusal", by("server", "TestLostRefusal"), []overlay.Edit{
 		overlay.Replace("server/room.go", `return min(s.durable, s.voids[i].n-1)`, `return s.durable`),
@@ -223,8 +267,8 @@ func eventsFrame`),
 	{"slow reader stops the others", by("server", "TestStuckReaderIsCut"), []overlay.Edit{
 		overlay.After("server/room.go", `	log  history.Log`, `; turn chan struct{}`),
 		overlay.After("server/room.go", `drained: make(chan struct{}),`, ` turn: make(chan struct{}, 1),`),
-		overlay.Before("server/peer.go", `ok = p.conn.Write(eventsFrame(`, `p.room.turn <- struct{}{}; `),
-		overlay.Before("server/peer.go", `p.told, p.cursor = last.Seq, last.Cursor`, `<-p.room.turn; `),
+		overlay.Before("server/lines.go", `ok = p.link.conn.Write(eventsFrame(`, `p.room.turn <- struct{}{}; `),
+		overlay.Before("server/lines.go", `p.told, p.cursor = last.Seq, last.Cursor`, `<-p.room.turn; `),
 	}},
 	{"drain does not wait for the disk", by("server", "TestShutdown"), []overlay.Edit{
 		overlay.Replace("server/server.go", `		case <-r.drained:

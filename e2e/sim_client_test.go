@@ -26,7 +26,8 @@ type client struct {
 
 	// These change when the program is started again.
 	session *session.Session
-	dir     string // its state
+	client  *session.Client // of session, in a world with many rooms
+	dir     string          // its state
 	life    int
 	host    string        // what the network knows it by
 	killed  *atomic.Bool  // what its reader still sees, nobody saw
@@ -65,8 +66,8 @@ func (c *client) open(backlog int) {
 	c.life++
 	c.host = fmt.Sprint(c.name, ".", c.life)
 	opts := c.options()
-	opts.Backlog = backlog
-	s, err := session.Open("ws://server", opts)
+	opts.Backlog, opts.ManualCommit = backlog, c.sim.manual
+	s, err := c.join(opts)
 	if err != nil {
 		c.sim.t.Fatal(err)
 	}
@@ -76,6 +77,37 @@ func (c *client) open(backlog int) {
 		c.sim.oracle.Reader(c.name, oracle.View{As: c.name, Late: trimmed})
 	}
 	go c.read(s, c.killed, c.ended)
+}
+
+// join joins the room; in a world with many, behind another one, which is the door.
+func (c *client) join(opts *session.Options) (*session.Session, error) {
+	if !c.sim.many {
+		return session.Open("ws://server", opts)
+	}
+	var err error
+	if c.client, err = session.NewClient("ws://server", opts); err != nil {
+		return nil, err
+	}
+	side, err := c.client.Join("side")
+	if err != nil {
+		return nil, err
+	}
+	c.sim.wg.Go(func() {
+		for e := range side.Events() {
+			if m, ok := e.(session.Message); ok {
+				c.sim.t.Errorf("in the room where nobody speaks, %s was shown %+v", c.name, m)
+			}
+		}
+	})
+	return c.client.Join(room)
+}
+
+// close ends the program as Close does.
+func (c *client) close() error {
+	if c.client != nil {
+		return c.client.Close()
+	}
+	return c.session.Close()
 }
 
 func (c *client) options() *session.Options {
@@ -88,6 +120,15 @@ func (c *client) options() *session.Options {
 // read is the screen.
 func (c *client) read(s *session.Session, killed *atomic.Bool, ended chan struct{}) {
 	defer close(ended)
+	stumbled := uint64(0)
+	for again := true; again; {
+		again = c.readOn(s, killed, &stumbled)
+	}
+}
+
+// readOn reads until the session ends or, which it reports, it stumbles over a line before it
+// was done with it. stumbled is the last such line: it is shown the second time.
+func (c *client) readOn(s *session.Session, killed *atomic.Bool, stumbled *uint64) bool {
 	o, met := &c.sim.oracle, c.sim.met
 	for e := range s.Events() {
 		c.gate.pass()
@@ -98,6 +139,14 @@ func (c *client) read(s *session.Session, killed *atomic.Bool, ended chan struct
 		case session.Presence:
 			c.meet(e)
 		case session.Message:
+			if e.Seq%97 == 13 && *stumbled != e.Seq {
+				*stumbled = e.Seq
+				met.count("client: broke off, and read again")
+				return true
+			}
+			if c.sim.manual && !e.Seen && s.Commit(e) != nil {
+				continue // it is closed
+			}
 			o.Saw(c.name, e.Seq, e.From, e.Text)
 			if e.To != "" && !e.Own {
 				met.count("client: private line shown")
@@ -118,6 +167,7 @@ func (c *client) read(s *session.Session, killed *atomic.Bool, ended chan struct
 			}
 		}
 	}
+	return false
 }
 
 // burst says lines, one time in four to one of the others only.
@@ -268,19 +318,21 @@ func (c *client) kill(restore bool) {
 			k.Reset()
 		}
 	}
-	old, dir := c.session, c.dir
+	dir := c.dir
 	if restore {
 		c.dir, c.copy = c.copy, ""
 	} else {
 		c.dir = c.clone(dir)
 	}
 	c.gate.open()
-	if err := old.Close(); err != nil && !errors.Is(err, session.ErrUnsent) {
+	if err := c.close(); err != nil && !errors.Is(err, session.ErrUnsent) {
 		s.t.Error(err)
 	}
 	<-c.ended
 	os.RemoveAll(dir)
-	s.oracle.Restart(c.name)
+	if restore || !s.manual { // what was committed is not shown again
+		s.oracle.Restart(c.name)
+	}
 	c.open(0)
 	c.account(restore)
 }
@@ -308,7 +360,7 @@ func (c *client) account(restored bool) {
 
 // end closes the session, which has nothing left to send.
 func (c *client) end() {
-	if err := c.session.Close(); err != nil {
+	if err := c.close(); err != nil {
 		c.sim.t.Errorf("%s: %v", c.name, err)
 	}
 	<-c.ended

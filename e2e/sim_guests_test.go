@@ -2,8 +2,8 @@ package e2e
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"time"
 
@@ -18,7 +18,7 @@ type guest struct {
 	sim    *sim
 	name   string
 	device string
-	key    string
+	key    ed25519.PrivateKey
 	conn   *transport.Conn
 }
 
@@ -27,10 +27,10 @@ func (s *sim) newGuest() *guest {
 	return &guest{sim: s, name: fmt.Sprint("guest-", n), device: fmt.Sprint("device", n), key: newKey()}
 }
 
-func newKey() string {
-	var key [32]byte
-	rand.Read(key[:])
-	return base64.RawURLEncoding.EncodeToString(key[:])
+func newKey() ed25519.PrivateKey {
+	seed := make([]byte, ed25519.SeedSize)
+	rand.Read(seed)
+	return ed25519.NewKeyFromSeed(seed)
 }
 
 // stay connects, plays the role and leaves.
@@ -78,7 +78,13 @@ func (r *guest) read() wire.Frame {
 }
 
 func (r *guest) hello(backlog int, sources ...wire.Base) bool {
-	return r.write(&wire.Hello{Device: r.device, Key: r.key, Backlog: backlog, Sources: sources})
+	ch, ok := r.read().(*wire.Challenge)
+	if !ok {
+		return false
+	}
+	f := &wire.Hello{Host: "server", Device: r.device, Backlog: backlog, Sources: sources}
+	f.Sign(r.key, ch, r.name)
+	return r.write(f)
 }
 
 // until reads frames up to one that done accepts, and notes the lines among them.

@@ -180,11 +180,11 @@ func (p *tap) Open(name string, sink func([]history.Entry)) (history.Log, error)
 	return tapLog{log, v}, err
 }
 
-func (p *tap) Claim(name string, key [32]byte, now time.Time, ttl time.Duration) (bool, error) {
-	return p.Store.Claim(name, key, p.server.wrong(now), ttl)
+func (p *tap) Claim(name string, by history.Holder, now time.Time, ttl time.Duration) (history.Holder, bool, error) {
+	return p.Store.Claim(name, by, p.server.wrong(now), ttl)
 }
 
-func (p *tap) Owner(name string, now time.Time, ttl time.Duration) (key [32]byte, owned bool, err error) {
+func (p *tap) Owner(name string, now time.Time, ttl time.Duration) (history.Holder, bool, error) {
 	return p.Store.Owner(name, p.server.wrong(now), ttl)
 }
 

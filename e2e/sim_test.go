@@ -97,6 +97,8 @@ type sim struct {
 
 	server  server
 	dir     string
+	manual  bool // clients commit what they have shown
+	many    bool // clients are in two rooms, over one connection
 	clients []*client
 	acks    acks
 	claimed atomic.Bool  // all clients' names
@@ -110,6 +112,7 @@ type sim struct {
 func newSim(t *testing.T, seed uint64, dir string, met *reach) *sim {
 	s := &sim{
 		t: t, dir: dir, rng: rand.New(rand.NewPCG(seed, 1)), met: met, acks: newAcks(),
+		manual: seed%2 == 1, many: seed%4 >= 2,
 	}
 	latency := netsim.Between(time.Millisecond, 80*time.Millisecond)
 	if seed%7 == 0 { // a satellite

@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -17,15 +20,17 @@ type stranger struct {
 	url  string
 	name string
 
-	key, device, source string
-	base                int // acknowledged
-	outbox              []line
-	sent                int // of the outbox, on this connection
-	cursor              string
-	texts               []string // what the room said, in order
+	key            ed25519.PrivateKey
+	device, source string
+	base           int // acknowledged
+	outbox         []line
+	sent           int // of the outbox, on this connection
+	cursor         string
+	texts          []string // what the room said, in order
 
 	conn   *websocket.Conn
-	closed int // close code of the last connection, 0 for none
+	said   map[string]any // the last hello
+	closed int            // close code of the last connection, 0 for none
 	seen   map[string]int
 }
 
@@ -57,6 +62,8 @@ type frame struct {
 		InFlight int `json:"in_flight"`
 	}
 	Members []string
+	Nonce   string
+	Server  string
 	Events  []struct {
 		Seq        int
 		From, Text string
@@ -70,7 +77,7 @@ type frame struct {
 func newStranger(t *testing.T, url, name string) *stranger {
 	return &stranger{
 		t: t, url: url, name: name, device: name + "-device", source: name + "-source-1",
-		key: strings.Repeat(string(name[0]), 42) + "A", seen: map[string]int{},
+		key: ed25519.NewKeyFromSeed([]byte(fmt.Sprintf("%-32s", name))), seen: map[string]int{},
 	}
 }
 
@@ -91,8 +98,8 @@ func (c *stranger) connect() frame {
 		if err == nil {
 			c.conn = conn
 			c.sent, c.closed = 0, 0
-			c.write(map[string]any{
-				"type": "hello", "device": c.device, "key": c.key, "cursor": c.cursor, "backlog": -1 * b2i(c.cursor == ""),
+			c.hello(map[string]any{
+				"cursor": c.cursor, "backlog": -1 * b2i(c.cursor == ""),
 				"sources": []any{map[string]any{"source": c.source, "base": c.base}},
 			})
 			if f, err := c.read(); err == nil {
@@ -110,6 +117,26 @@ func (c *stranger) connect() frame {
 			c.t.Fatalf("%s can't connect: %v", c.name, err)
 		}
 	}
+}
+
+// hello waits for the challenge and answers it.
+func (c *stranger) hello(rest map[string]any) {
+	c.t.Helper()
+	ch, err := c.read()
+	if err != nil {
+		return // the next read finds out too
+	}
+	if ch.Type != "challenge" {
+		c.t.Fatalf("no challenge but %+v", ch)
+	}
+	host := strings.TrimPrefix(c.url, "ws://")
+	signed := strings.Join([]string{"holdfast.v1 hello", ch.Nonce, ch.Server, host, c.name, c.device}, "\n")
+	text := base64.RawURLEncoding.EncodeToString
+	rest["type"], rest["device"], rest["host"] = "hello", c.device, host
+	rest["key"] = text(c.key.Public().(ed25519.PublicKey))
+	rest["signature"] = text(ed25519.Sign(c.key, []byte(signed)))
+	c.said = rest
+	_ = c.write(rest)
 }
 
 func b2i(b bool) int {

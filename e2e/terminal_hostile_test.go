@@ -131,6 +131,8 @@ func (l *liar) speaks(talk func(c *lied)) step {
 		}
 		defer conn.Close()
 		c := &lied{l: l, conn: conn}
+		nonce := strings.Repeat("A", 43)
+		c.say(&wire.Challenge{Nonce: nonce, Server: nonce})
 		hello, ok := c.next().(*wire.Hello)
 		if !ok {
 			return

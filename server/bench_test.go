@@ -87,7 +87,17 @@ func fanOut(b *testing.B, h http.Handler, protocol bool) {
 			author = c
 		}
 		if protocol {
-			if err := c.Write(ctx, websocket.MessageText, wire.Encode(hello(user))); err != nil {
+			_, msg, err := c.Read(ctx)
+			if err != nil {
+				b.Fatal(err)
+			}
+			challenge, err := wire.Decode(msg, wire.MaxToClient)
+			if err != nil {
+				b.Fatal(err)
+			}
+			h := hello(user)
+			h.Host = strings.TrimPrefix(web.URL, "http://")
+			if err := c.Write(ctx, websocket.MessageText, wire.Encode(sign(h, challenge.(*wire.Challenge), user))); err != nil {
 				b.Fatal(err)
 			}
 		}

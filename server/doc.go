@@ -19,15 +19,23 @@
 //   - hub: which rooms are open. A room is held by its peers, by its lingering
 //     members and by lines on their way to disk; when nothing holds it, it closes.
 //   - room: members, sources, tail. Its lock is held for memory only.
-//   - peer: one connection. Its reader is the goroutine that serves it; its writer
-//     is a goroutine while there is something to write.
+//   - link: one connection, of one user. Its reader is the goroutine that serves it;
+//     its writer is a goroutine while there is something to write. Its lock guards
+//     which rooms it is in and what waits to be written.
+//   - peer: a link's part in one room. It is memory, and no goroutine: a program may
+//     be in a thousand rooms. Its position in the log is the writer's.
 //   - source: the mark up to which a client's numbered lines were taken, and the one
 //     up to which they are durable. It lives while a peer named it or lines of it
 //     are on their way.
 //
+// A peer ends in three steps. Nothing more is queued for it; then the writer writes
+// what was, and the bye; then it leaves the room and gives back its hold. So the
+// writer never reads from a room that may be closed. Where the connection has ended
+// the reader does the rest, when the writer has stopped.
+//
 // # Locks
 //
-// room.mu comes first; under it hub.mu, out.mu and the store's queue may be taken,
+// room.mu comes first; under it hub.mu, link.mu and the store's queue may be taken,
 // which are leaves. So a room's lines enter the store in the order of their marks.
 // None is held across I/O or a wait.
 //
@@ -36,5 +44,6 @@
 // All are started through Server.wg and awaited by Shutdown: one reader for each
 // connection, a writer for each that has something to write, the housekeeper, and
 // the one that watches the store. Shutdown's own work is done by one more, which goes
-// on if a caller's context ends first.
+// on if a caller's context ends first. A client that waits for nothing but credit, or
+// for lines, has no goroutine but its reader, and no timer.
 package server

@@ -20,5 +20,8 @@ func (s *Server) OpenRooms() int {
 	return len(s.hub.rooms)
 }
 
+// SameHost reports whether said is the host name.
+func SameHost(said, name string) bool { return sameHost(said, name) }
+
 // RefusalText is what a refusal of code says.
 func RefusalText(code string) string { return refusalText[code] }

@@ -15,7 +15,9 @@ type gate struct {
 	history.Store
 	failed chan struct{}
 
-	nameless atomic.Bool // names can't be read
+	nameless atomic.Bool   // names can't be read
+	reads    atomic.Int64  // so many times a log was read
+	asked    chan struct{} // if it is not nil: Said has asked the store, and waits for it to be closed
 
 	mu     sync.Mutex
 	shut   bool
@@ -30,9 +32,9 @@ func newGate(s history.Store) *gate { return &gate{Store: s, failed: make(chan s
 var errBroken = errors.New("the disk broke")
 
 // Owner fails while names can't be read.
-func (g *gate) Owner(name string, now time.Time, ttl time.Duration) (key [32]byte, owned bool, err error) {
+func (g *gate) Owner(name string, now time.Time, ttl time.Duration) (history.Holder, bool, error) {
 	if g.nameless.Load() {
-		return key, false, errBroken
+		return history.Holder{}, false, errBroken
 	}
 	return g.Store.Owner(name, now, ttl)
 }
@@ -84,14 +86,14 @@ func (g *gate) refuse(err error) { g.mu.Lock(); defer g.mu.Unlock(); g.err = err
 
 func (g *gate) rooms() int { g.mu.Lock(); defer g.mu.Unlock(); return g.opened }
 
-func (g *gate) Claim(name string, key [32]byte, now time.Time, ttl time.Duration) (bool, error) {
+func (g *gate) Claim(name string, by history.Holder, now time.Time, ttl time.Duration) (history.Holder, bool, error) {
 	if err := g.Err(); err != nil {
-		return false, err
+		return history.Holder{}, false, err
 	}
 	g.mu.Lock()
 	g.claims++
 	g.mu.Unlock()
-	return g.Store.Claim(name, key, now, ttl)
+	return g.Store.Claim(name, by, now, ttl)
 }
 
 func (g *gate) Open(room string, sink func([]history.Entry)) (history.Log, error) {
@@ -120,6 +122,26 @@ func (l *gateLog) Append(line history.Line) error {
 		return nil
 	}
 	return l.Log.Append(line)
+}
+
+// Said fails while names can't be read.
+func (l *gateLog) Said(user, once string, now time.Time) (bool, error) {
+	if l.g.nameless.Load() {
+		return false, errBroken
+	}
+	said, err := l.Log.Said(user, once, now)
+	l.g.mu.Lock()
+	asked := l.g.asked
+	l.g.mu.Unlock()
+	if asked != nil {
+		<-asked
+	}
+	return said, err
+}
+
+func (l *gateLog) Read(after uint64, limit int) ([]history.Entry, error) {
+	l.g.reads.Add(1)
+	return l.Log.Read(after, limit)
 }
 
 // Start fails while lines can't be stored for another reason than space.

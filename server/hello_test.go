@@ -26,7 +26,7 @@ func TestHelloLate(t *testing.T) {
 }
 
 func TestBadHello(t *testing.T) {
-	good := string(wire.Encode(hello("ana")))
+	good := string(wire.Encode(sign(hello("ana"), &wire.Challenge{}, "ana")))
 	for name, msg := range map[string]string{
 		"garbage":     "garbage",
 		"empty":       "",
@@ -140,7 +140,7 @@ func TestWelcome(t *testing.T) {
 		})
 		wl := ana.welcome
 		if wl.Resumed || wl.Reason != wire.ReasonFresh || wl.Cursor == "" || wl.Missed != 0 || wl.Lost != 0 || wl.Generation != 1 ||
-			wl.HeartbeatMS != 7000 || wl.TimeoutMS != 20000 || wl.Limits != (wire.Limits{TextBytes: wire.MaxText, InFlight: 9}) ||
+			wl.HeartbeatMS != 7000 || wl.TimeoutMS != 20000 || wl.Limits != (wire.Limits{TextBytes: wire.MaxText, InFlight: 9, Rooms: 4096}) ||
 			!wl.Now.Equal(time.Now().Truncate(time.Millisecond)) {
 			w.Errorf("welcome is %s", wire.Encode(wl))
 		}

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
@@ -90,16 +91,25 @@ type client struct {
 	w       *world
 	ws      *websocket.Conn
 	link    *netsim.Link
+	user    string
 	source  string
 	frames  chan wire.Frame // closed when the connection has ended
 	welcome *wire.Welcome
 
-	mu     sync.Mutex
+	challenge *wire.Challenge // what hello has to sign; set before it is in frames
+
+	mu    sync.Mutex
+	view                  // of the door
+	views map[string]view // of other rooms
+	seen  []wire.Frame    // all but events
+	code  websocket.StatusCode
+	bye   *wire.Bye
+}
+
+// view is what a client has been shown of a room, since it was welcomed there.
+type view struct {
 	cursor string
 	events []wire.Event
-	seen   []wire.Frame // all but events
-	code   websocket.StatusCode
-	bye    *wire.Bye
 }
 
 // dial opens a connection that has said nothing yet. protocols may be empty for
@@ -118,7 +128,7 @@ func (w *world) dial(room, user string, protocols ...string) (*client, *http.Res
 		return nil, resp, err
 	}
 	ws.SetReadLimit(1 << 20)
-	c := &client{w: w, ws: ws, source: "s-" + user, frames: make(chan wire.Frame, 1<<14)}
+	c := &client{w: w, ws: ws, user: strings.ToLower(user), source: "s-" + user, frames: make(chan wire.Frame, 1<<14), views: map[string]view{}}
 	for _, k := range w.net.Links() {
 		if !known[k] && k.From() == user {
 			c.link = k
@@ -136,18 +146,33 @@ func (w *world) connect(room, user string) *client {
 	var reader sync.WaitGroup
 	reader.Go(c.read)
 	w.Cleanup(func() { _ = c.ws.CloseNow(); reader.Wait() })
+	await[*wire.Challenge](c)
 	return c
 }
 
-func keyOf(user string) string {
-	sum := sha256.Sum256([]byte(user))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+// keys are those that tests use, by public key as it stands on the wire.
+var keys sync.Map
+
+// keyOf returns the public key of the pair that name uses.
+func keyOf(name string) string {
+	seed := sha256.Sum256([]byte(name))
+	pair := ed25519.NewKeyFromSeed(seed[:])
+	public := base64.RawURLEncoding.EncodeToString(pair.Public().(ed25519.PublicKey))
+	keys.Store(public, pair)
+	return public
+}
+
+// sign signs h with the pair of its key.
+func sign(h *wire.Hello, c *wire.Challenge, user string) *wire.Hello {
+	pair, _ := keys.Load(h.Key)
+	h.Sign(pair.(ed25519.PrivateKey), c, user)
+	return h
 }
 
 // hello is what user says who is here for the first time.
 func hello(user string) *wire.Hello {
 	return &wire.Hello{
-		Device: "d-" + user, Key: keyOf(user), Backlog: -1,
+		Device: "d-" + user, Key: keyOf(user), Host: "server", Backlog: -1,
 		Sources: []wire.Base{{Source: "s-" + user}},
 	}
 }
@@ -193,34 +218,60 @@ func (c *client) read() {
 func (c *client) note(f wire.Frame, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if challenge, ok := f.(*wire.Challenge); ok {
+		c.challenge = challenge
+		return
+	}
 	e, ok := f.(*wire.Events)
 	if !ok {
 		c.seen = append(c.seen, f)
 	}
 	switch f := f.(type) {
 	case *wire.Welcome:
-		c.cursor = f.Cursor
+		c.show(f.Room, view{cursor: f.Cursor})
 	case *wire.Bye:
 		c.bye = f
 	case *wire.Events:
-		if e.After != c.cursor {
-			c.w.Errorf("events after %q, but the cursor is %q", e.After, c.cursor)
+		v := c.shown(f.Room)
+		if e.After != v.cursor {
+			c.w.Errorf("events after %q, but the cursor is %q", e.After, v.cursor)
 		}
 		if len(e.Events) == 0 && !c.w.whispers || len(e.Events) > 1 && size > server.FrameBytes+wire.EventsOverhead {
 			c.w.Errorf("a frame of %d events has %d bytes", len(e.Events), size)
 		}
 		for _, ev := range e.Events {
-			if n := len(c.events); n > 0 && ev.Seq <= c.events[n-1].Seq {
-				c.w.Errorf("seq %d after %d", ev.Seq, c.events[n-1].Seq)
+			if n := len(v.events); n > 0 && ev.Seq <= v.events[n-1].Seq {
+				c.w.Errorf("seq %d after %d", ev.Seq, v.events[n-1].Seq)
 			}
-			c.events = append(c.events, ev)
+			v.events = append(v.events, ev)
 		}
-		c.cursor = e.Cursor
+		v.cursor = e.Cursor
+		c.show(f.Room, v)
 	}
 }
 
+// shown returns what c has been shown of a room, show sets it; under mu.
+func (c *client) shown(room string) view {
+	if room == "" {
+		return c.view
+	}
+	return c.views[room]
+}
+
+func (c *client) show(room string, v view) {
+	if room == "" {
+		c.view = v
+	} else {
+		c.views[room] = v
+	}
+}
+
+// write sends f, a hello signed if it is not.
 func (c *client) write(f wire.Frame) {
 	c.w.Helper()
+	if h, ok := f.(*wire.Hello); ok && h.Signature == "" {
+		sign(h, c.challenge, c.user)
+	}
 	c.raw(wire.Encode(f))
 }
 
@@ -279,11 +330,13 @@ func (c *client) wantEnd(code wire.Code) *wire.Bye {
 // drop ends the connection without a word.
 func (c *client) drop() { _ = c.ws.CloseNow(); synctest.Wait() }
 
-// texts returns the lines seen so far.
-func (c *client) texts() (texts []string) {
+// texts returns the lines of the door seen so far.
+func (c *client) texts() []string { return c.textsIn("") }
+
+func (c *client) textsIn(room string) (texts []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, e := range c.events {
+	for _, e := range c.shown(room).events {
 		texts = append(texts, e.Text)
 	}
 	return texts

@@ -20,22 +20,33 @@ type rawClient struct {
 	w    *world
 	conn net.Conn
 	in   *bufio.Reader
+
+	challenge *wire.Challenge
+	hello     string // that fits it
 }
 
-func (w *world) rawDial(room, user string) *rawClient {
+// rawDial opens a connection; headers are lines of the request.
+func (w *world) rawDial(room, user string, headers ...string) *rawClient {
 	w.Helper()
 	conn, err := w.net.DialContext(context.Background(), "tcp", "server")
 	if err != nil {
 		w.Fatal(err)
 	}
 	w.Cleanup(func() { _ = conn.Close() })
-	c := &rawClient{w, conn, bufio.NewReader(conn)}
+	c := &rawClient{w: w, conn: conn, in: bufio.NewReader(conn)}
 	c.put([]byte("GET /chat/" + room + "/" + user + " HTTP/1.1\r\nHost: server\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: " + wire.Subprotocol + "\r\n\r\n"))
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: " + wire.Subprotocol + "\r\n" + strings.Join(append(headers, "\r\n"), "\r\n")))
 	resp, err := http.ReadResponse(c.in, nil)
 	if err != nil || resp.StatusCode != 101 {
 		w.Fatal(resp, err)
 	}
+	msg := c.next()
+	f, err := wire.Decode(msg, wire.MaxToClient)
+	if err != nil {
+		w.Fatalf("first came %q: %v", msg, err)
+	}
+	c.challenge = f.(*wire.Challenge)
+	c.hello = string(wire.Encode(sign(hello(user), c.challenge, user)))
 	return c
 }
 
@@ -66,24 +77,39 @@ const (
 	closeOp, pingOp     = 8, 9
 )
 
+// next returns the payload of the next frame.
+func (c *rawClient) next() []byte {
+	_, payload, err := c.frame()
+	if err != nil {
+		c.w.Fatal(err)
+	}
+	return payload
+}
+
+func (c *rawClient) frame() (first byte, payload []byte, err error) {
+	var head [2]byte
+	if _, err := readFull(c.in, head[:]); err != nil {
+		return 0, nil, err
+	}
+	n := int(head[1])
+	if n == 126 {
+		var ext [2]byte
+		_, _ = readFull(c.in, ext[:])
+		n = int(binary.BigEndian.Uint16(ext[:]))
+	}
+	payload = make([]byte, n)
+	_, err = readFull(c.in, payload)
+	return head[0], payload, err
+}
+
 // code reads until the end and returns the code of the close frame, 0 if none came.
 func (c *rawClient) code() (code int) {
 	for {
-		var head [2]byte
-		if _, err := readFull(c.in, head[:]); err != nil {
+		first, payload, err := c.frame()
+		if err != nil {
 			return code
 		}
-		n := int(head[1])
-		if n == 126 {
-			var ext [2]byte
-			_, _ = readFull(c.in, ext[:])
-			n = int(binary.BigEndian.Uint16(ext[:]))
-		}
-		payload := make([]byte, n)
-		if _, err := readFull(c.in, payload); err != nil {
-			return code
-		}
-		if head[0] == fin|closeOp && n >= 2 {
+		if first == fin|closeOp && len(payload) >= 2 {
 			code = int(binary.BigEndian.Uint16(payload))
 		}
 	}
@@ -99,7 +125,6 @@ func readFull(r *bufio.Reader, p []byte) (n int, err error) {
 }
 
 func TestHostileFrames(t *testing.T) {
-	helloText := string(wire.Encode(hello("evil")))
 	for name, c := range map[string]struct {
 		sent []byte
 		code int // 0: cut without a word
@@ -127,7 +152,7 @@ func TestHostileFrames(t *testing.T) {
 			bubble(t, nil, func(w *world) {
 				bob := w.join("general", "bob")
 				c2 := w.rawDial("general", "evil")
-				c2.put(frame(fin|text, helloText))
+				c2.put(frame(fin|text, c2.hello))
 				synctest.Wait()
 				start := time.Now()
 				c2.put(c.sent)
@@ -148,7 +173,7 @@ func TestFragmentsAndPings(t *testing.T) {
 	bubble(t, nil, func(w *world) {
 		bob := w.join("general", "bob")
 		c := w.rawDial("general", "odd")
-		msg := string(wire.Encode(hello("odd")))
+		msg := c.hello
 		c.put(frame(text, msg[:1]))
 		for i := 1; i < len(msg); i++ { // a byte a frame, with pings between
 			c.put(append(frame(0, msg[i:i+1]), frame(fin|pingOp, "?")...))

@@ -48,12 +48,12 @@ func (s *Server) touch(ctx context.Context) {
 	done := map[string]bool{}
 	for _, r := range s.hub.open() {
 		for _, p := range r.attached() {
-			if p.plain() || done[p.user] || ctx.Err() != nil {
+			if p.plain() || done[p.user()] || ctx.Err() != nil {
 				continue
 			}
-			done[p.user] = true
-			if _, err := s.opts.Store.Claim(p.user, p.key, time.Now(), s.opts.NameTTL); err != nil {
-				s.log.Error("renew claim", "user", p.user, "err", err)
+			done[p.user()] = true
+			if _, _, err := s.opts.Store.Claim(p.user(), p.link.holder, time.Now(), s.opts.NameTTL); err != nil {
+				s.log.Error("renew claim", "user", p.user(), "err", err)
 			}
 		}
 	}
@@ -75,9 +75,9 @@ func (s *Server) watchStore() {
 	}
 	for _, r := range rooms {
 		r.endLingers()
-		for _, p := range r.attached() {
-			p.drop(wire.Internal, time.Second)
-		}
+	}
+	for _, l := range s.connected() {
+		l.drop(wire.Internal, time.Second)
 	}
 	close(s.failed)
 }

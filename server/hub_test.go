@@ -119,9 +119,11 @@ func (w *world) visit(rng *rand.Rand, i, visits int) {
 		var reader sync.WaitGroup
 		reader.Go(c.read)
 		send := func(f wire.Frame) { _ = c.ws.Write(context.Background(), 1, wire.Encode(f)) }
-		send(hello(user))
 		acked := uint64(0)
 		for f := range c.frames {
+			if challenge, ok := f.(*wire.Challenge); ok {
+				send(sign(hello(user), challenge, user))
+			}
 			if wl, ok := f.(*wire.Welcome); ok {
 				acked = wl.Acks[0].N
 				break

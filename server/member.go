@@ -36,17 +36,18 @@ func (r *room) expect(users []string) {
 // attach makes p a peer of the room and its user a member, under mu. An older peer
 // of the same device is superseded and returned.
 func (r *room) attach(p *peer) (old *peer) {
-	m := r.enter(p.user)
+	m := r.enter(p.user())
 	if p.device != "" {
 		if i := slices.IndexFunc(m.peers, func(o *peer) bool { return o.device == p.device }); i >= 0 {
 			old = m.peers[i]
-			old.gone = true
+			old.attached = false
 			m.peers = slices.Delete(m.peers, i, i+1)
 			r.peers = without(r.peers, old)
 		}
 		m.gen++
 		p.gen = m.gen
 	}
+	p.attached = true
 	m.peers = append(m.peers, p)
 	r.peers = append(slices.Clip(r.peers), p)
 	return old
@@ -73,23 +74,26 @@ func (r *room) enter(user string) *member {
 
 // detach ends p's part in the room. A user whose last connection was lost lingers,
 // one who left is gone. What a superseded peer leaves behind must not touch its
-// successor.
+// successor. Whatever ends a part may do so again, and one that was never attached only
+// gives back its sources.
 func (r *room) detach(p *peer, left bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, s := range p.sources {
-		if s.peer == p {
-			s.peer = nil
+	if !p.released {
+		p.released = true
+		for _, s := range p.sources {
+			if s.peer == p {
+				s.peer = nil
+			}
+			r.releaseSource(s)
 		}
-		r.releaseSource(s)
 	}
-	p.sources = nil
-	if p.gone {
+	if !p.attached {
 		return
 	}
-	p.gone = true
+	p.attached = false
 	r.peers = without(r.peers, p)
-	m := r.members[p.user]
+	m := r.members[p.user()]
 	m.peers = without(m.peers, p)
 	if p.plain() {
 		m.plain--
@@ -207,7 +211,7 @@ func (r *room) tellAll() (joined, left []string) {
 	}
 	for _, p := range r.peers {
 		if p.plain() {
-			p.text.tell(p, joined, left)
+			p.link.text.tell(p, joined, left)
 		}
 	}
 	for some := range slices.Chunk(back, namesPerFrame) {
@@ -255,7 +259,7 @@ const absentPerFrame = 50
 func (r *room) setAway(p *peer, text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if m := r.members[p.user]; !p.gone && m.away != text {
+	if m := r.members[p.user()]; p.attached && m.away != text {
 		m.away = text
 		r.announce()
 	}
@@ -288,7 +292,7 @@ func absences(away map[string]string) (list []wire.Absent) {
 func (r *room) push(f wire.Frame) {
 	for _, p := range r.peers {
 		if !p.plain() {
-			p.out.push(f)
+			p.push(f)
 		}
 	}
 }

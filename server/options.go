@@ -25,9 +25,18 @@ type Options struct {
 	// room. Zero means 60 s; negative means not at all.
 	Linger time.Duration
 
-	// HelloTimeout is how long a new connection may take to send its hello. Zero
-	// means 10 s.
+	// HelloTimeout is how long a new connection may take to send its hello, and how
+	// long one may live that is in no room any more. Zero means 10 s.
 	HelloTimeout time.Duration
+
+	// Hosts are the names under which clients reach this server, as in the Host header:
+	// a hello that was signed for another one is refused, so that nobody can use here
+	// what a user said elsewhere. A name without a port stands for any port; "*" is
+	// any host. Zero means that the request's Host or X-Forwarded-Host is believed.
+	Hosts []string
+
+	// MaxRooms is how many rooms one connection may be in. Zero means 4096.
+	MaxRooms int
 
 	// NameTTL is how long an unused name stays its owner's. Zero means 30 days.
 	NameTTL time.Duration
@@ -73,6 +82,7 @@ func (o *Options) withDefaults() Options {
 	set(&d.HelloTimeout, 10*time.Second)
 	set(&d.NameTTL, 30*24*time.Hour)
 	set(&d.InFlight, 256)
+	set(&d.MaxRooms, 4096)
 	set(&d.PresenceDelay, 200*time.Millisecond)
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)

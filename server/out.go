@@ -1,216 +1,322 @@
 package server
 
 import (
-	"errors"
-	"sync"
+	"time"
 
 	"holdfast/session/wire"
+	"holdfast/transport"
 )
 
-// out is what a peer is to be sent besides lines, and the goroutine that sends both.
-// That goroutine lives while there is something to write.
-type out struct {
-	peer *peer
+// What a link writes: the frames that its peers have queued, and lines. One goroutine
+// writes both, for all rooms; it lives while there is something to write. Peers with
+// lines take turns of one frame each, so that a busy room does not keep a quiet one
+// waiting; all else goes before lines.
 
-	ended chan struct{} // closed when the writer has written its last, or can't any more
+const (
+	// maxQueued frames besides lines mean that the client does not read. It is well
+	// above the answers that one window of lines can cause.
+	maxQueued = 1024
+	// queuedPerRoom more may wait for each further room.
+	queuedPerRoom = 16
+)
 
-	mu     sync.Mutex
-	frames []wire.Frame
-	acks   []wire.Ack // one for each source
-	bye    wire.Frame // ends the connection when all the above is written
-	busy   bool       // the writer runs, or has ended
-	again  bool       // there may be more than it has seen
-}
-
-// maxQueued frames besides lines mean that the peer does not read. It is well above
-// the answers that one window of lines can cause.
-const maxQueued = 1024
-
-// push queues f for the peer.
-func (o *out) push(f wire.Frame) {
-	if !o.add(f) {
-		o.peer.drop(wire.TooSlow, 0)
+// push queues f.
+func (p *peer) push(f wire.Frame) {
+	if !p.link.add(p, f) {
+		p.link.drop(wire.TooSlow, 0)
 	}
 }
 
-// add is push without the verdict on a peer that has too much in its queue.
-func (o *out) add(f wire.Frame) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.frames) >= maxQueued {
+// add is push without the verdict on a client that has too much in its queue.
+func (l *link) add(p *peer, f wire.Frame) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.queued >= maxQueued+queuedPerRoom*max(len(l.rooms)-1, 0) {
 		return false
 	}
-	if o.bye == nil && !o.repeats(f) {
-		o.frames = append(o.frames, f)
-		o.start()
+	if l.bye == nil && p.open() && !p.repeats(f) {
+		p.frames = append(p.frames, f)
+		l.queued++
+		l.hurry(p)
 	}
 	return true
 }
 
-// repeats reports whether f says no more than the frame queued last, under mu: a
+// open reports whether anything more may be queued for p, under link.mu.
+func (p *peer) open() bool { return p.bye == nil && !p.over }
+
+// repeats reports whether f says no more than the frame queued last, under link.mu: a
 // window of lines behind one that has to wait causes the same retry for each.
-func (o *out) repeats(f wire.Frame) bool {
+func (p *peer) repeats(f wire.Frame) bool {
 	r, ok := f.(*wire.Retry)
-	if !ok || len(o.frames) == 0 {
+	if !ok || len(p.frames) == 0 {
 		return false
 	}
-	last, ok := o.frames[len(o.frames)-1].(*wire.Retry)
+	last, ok := p.frames[len(p.frames)-1].(*wire.Retry)
 	return ok && *last == *r
 }
 
 // ack queues the acknowledgement of all lines of source up to n.
-func (o *out) ack(source string, n uint64) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	defer o.start()
-	for i := range o.acks {
-		if o.acks[i].Source == source {
-			o.acks[i].N = max(o.acks[i].N, n)
+func (p *peer) ack(source string, n uint64) {
+	l := p.link
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.bye != nil || !p.open() {
+		return
+	}
+	l.hurry(p)
+	for i := range p.acks {
+		if p.acks[i].Source == source {
+			p.acks[i].N = max(p.acks[i].N, n)
 			return
 		}
 	}
-	o.acks = append(o.acks, wire.Ack{Source: source, N: n})
+	p.acks = append(p.acks, wire.Ack{Room: p.label, Source: source, N: n})
 }
 
-// wake lets the writer look for new lines.
-func (o *out) wake() {
-	o.mu.Lock()
-	o.start()
-	o.mu.Unlock()
+// wake has the writer look for new lines. It is not for who waits for credit: that one
+// would find the same line each time.
+func (p *peer) wake() {
+	p.link.mu.Lock()
+	defer p.link.mu.Unlock()
+	if !p.waits {
+		p.link.look(p)
+	}
 }
 
-// finish lets the writer write what is queued and f, and then end the connection. The
-// first word counts: finish reports whether it was that.
-func (o *out) finish(f wire.Frame) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.bye != nil {
+// more lets so many lines more be sent.
+func (p *peer) more(lines int64) {
+	p.link.mu.Lock()
+	defer p.link.mu.Unlock()
+	if p.credit == unlimited {
+		return
+	}
+	p.credit = min(p.credit+lines, wire.MaxNumber)
+	if p.waits {
+		p.waits = false
+		p.link.look(p)
+	}
+}
+
+// finish says the last word in p's room. A client that has never joined another one
+// need not know that there is a difference to the last word of all. The first word
+// counts: finish reports whether it was that.
+func (p *peer) finish(bye *wire.Bye) bool {
+	l := p.link
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.bye != nil || !p.open() {
 		return false
 	}
-	o.bye = f
-	o.start()
+	if !l.many {
+		l.bye = bye
+		l.start()
+		return true
+	}
+	bye.Room = p.name
+	if l.rooms[p.name] == p {
+		delete(l.rooms, p.name)
+	}
+	l.leave(p.name) // an older one, which the client gave up by joining again
+	p.bye = bye
+	l.hurry(p)
+	l.watch()
 	return true
 }
 
+// finish says the last word.
+func (l *link) finish(code wire.Code, why string, retry time.Duration) {
+	l.mu.Lock()
+	first := l.bye == nil
+	if first {
+		l.bye = farewell(code, why, retry)
+		l.start()
+	}
+	l.mu.Unlock()
+	if first {
+		l.srv.log.Debug("bye", "room", l.door, "user", l.user, "reason", code.Word)
+	}
+}
+
+func farewell(code wire.Code, why string, retry time.Duration) *wire.Bye {
+	return &wire.Bye{Code: code.Word, Message: why, RetryMS: retry.Milliseconds()}
+}
+
 // ending reports whether the writer is to end the connection.
-func (o *out) ending() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.bye != nil
+func (l *link) ending() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bye != nil
+}
+
+// stop waits for the writer, and has no other one follow. The connection must be dead.
+func (l *link) stop() {
+	l.mu.Lock()
+	l.closed = true
+	if l.alone != nil {
+		l.alone.Stop()
+	}
+	busy := l.busy
+	l.mu.Unlock()
+	if busy {
+		<-l.ended
+	}
+}
+
+// hurry gives p a turn before all lines, under mu.
+func (l *link) hurry(p *peer) {
+	if !p.inUrgent {
+		p.inUrgent = true
+		l.urgent.push(p)
+	}
+	l.start()
+}
+
+// look gives p a turn for lines, under mu.
+func (l *link) look(p *peer) {
+	if !p.inLines {
+		p.inLines = true
+		l.lines.push(p)
+	}
+	l.start()
 }
 
 // start runs the writer if it does not run, under mu.
-func (o *out) start() {
-	if o.busy {
-		o.again = true
-		return
+func (l *link) start() {
+	if !l.busy && !l.closed {
+		l.busy = true
+		l.srv.wg.Go(l.run)
 	}
-	o.busy = true
-	o.peer.srv.wg.Go(o.run)
 }
 
-// take empties the queues. If there was nothing, and nothing new since the writer
-// looked for lines, the writer is done and must return.
-func (o *out) take(idle bool) (frames []wire.Frame, acks []wire.Ack, bye wire.Frame, done bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if idle && !o.again {
-		o.busy = false
-		return nil, nil, nil, true
+// turn is what the writer does next: for a peer, or, without one, the last word.
+type turn struct {
+	peer   *peer
+	lines  bool // the peer's lines; else what follows
+	credit int64
+
+	frames []wire.Frame
+	acks   []wire.Ack
+	bye    *wire.Bye
+	over   bool // after that the peer has no part in its room any more
+}
+
+// take returns the next turn. None means that the writer is done and must return; ended
+// that none may follow it.
+func (l *link) take() (t turn, none, ended bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return t, true, true
 	}
-	frames, acks, bye = o.frames, o.acks, o.bye
-	o.frames, o.acks, o.again = nil, nil, false
-	return frames, acks, bye, false
+	if p := l.urgent.pop(); p != nil {
+		p.inUrgent = false
+		t = turn{peer: p, frames: p.frames, acks: p.acks, bye: p.bye, over: p.over || p.bye != nil}
+		l.queued -= len(p.frames)
+		p.frames, p.acks, p.over = nil, nil, t.over
+		return t, false, false
+	}
+	if l.bye != nil {
+		return turn{bye: l.bye}, false, false
+	}
+	for p := l.lines.pop(); p != nil; p = l.lines.pop() {
+		p.inLines = false
+		if p.open() {
+			return turn{peer: p, lines: true, credit: p.credit}, false, false
+		}
+	}
+	l.busy = false
+	return t, true, false
 }
 
 // run is the writer.
-func (o *out) run() {
-	for idle := false; ; {
-		frames, acks, bye, done := o.take(idle)
-		if done {
-			return
+func (l *link) run() {
+	for {
+		t, none, ended := l.take()
+		if !none {
+			ended = !l.write(t)
 		}
-		var ok bool
-		if idle, ok = o.peer.send(frames, acks, bye); !ok {
-			close(o.ended) // and busy stays, so that no writer follows
+		if ended {
+			close(l.ended) // and busy stays, so that no writer follows
+		}
+		if none || ended {
 			return
 		}
 	}
 }
 
-// send writes what was queued and then some lines. Acks come behind a refusal of
-// what they cover, and before the bye: what is durable must not be in doubt. It
-// reports false when nothing more can be sent.
-func (p *peer) send(frames []wire.Frame, acks []wire.Ack, bye wire.Frame) (idle, ok bool) {
+// write takes a turn. It reports false when nothing more can be sent.
+func (l *link) write(t turn) bool {
+	p := t.peer
+	switch {
+	case p == nil:
+		l.close(t.bye)
+		return false
+	case t.lines:
+		sent, rest, ok := p.writeLines(t.credit)
+		l.account(p, sent, rest)
+		return ok
+	}
+	if !p.send(t.frames, t.acks, t.bye) {
+		return false
+	}
+	if t.over {
+		p.detach(false)
+		l.release(p)
+	}
+	return true
+}
+
+// close says bye and closes the connection with its code.
+func (l *link) close(bye *wire.Bye) {
+	msg := wire.Encode(bye)
+	if l.text != nil {
+		msg = []byte("* " + bye.Message + "\n")
+	}
+	if l.conn.Write(msg) != nil {
+		return
+	}
+	code, _ := wire.CodeOf(bye.Code)
+	l.conn.Close(transport.CloseCode(code.Close), code.Word)
+}
+
+// rest is what writeLines left to do.
+type rest int
+
+const (
+	level   rest = iota // nothing, until there are new lines
+	further             // there may be more lines
+	unpaid              // there are more lines than there was credit
+)
+
+// account notes what p's turn cost, and whether it is to have another.
+func (l *link) account(p *peer, sent int, rest rest) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.credit != unlimited {
+		p.credit -= int64(sent)
+	}
+	switch {
+	case rest == unpaid && p.credit == 0:
+		p.waits = true
+	case rest != level:
+		l.look(p)
+	}
+}
+
+// send writes what was queued. Acks come behind a refusal of what they cover, and
+// before the bye: what is durable must not be in doubt. It reports false when nothing
+// more can be sent.
+func (p *peer) send(frames []wire.Frame, acks []wire.Ack, bye *wire.Bye) bool {
 	for _, f := range frames {
 		if !p.write(f) {
-			return false, false
+			return false
 		}
 	}
 	for i := range acks {
 		if !p.write(&acks[i]) {
-			return false, false
+			return false
 		}
 	}
-	if bye != nil {
-		p.write(bye)
-		return false, false
-	}
-	return p.writeLines()
+	return bye == nil || p.link.conn.Write(wire.Encode(bye)) == nil
 }
-
-// next returns the lines after the peer's position that fit one frame; none means
-// that the peer is level.
-func (p *peer) next() ([]line, error) {
-	ls, known, head := p.room.after(p.seq)
-	if !known {
-		entries, err := p.room.log.Read(p.seq, readAhead)
-		if err != nil {
-			return nil, err
-		}
-		if len(entries) == 0 || entries[0].Seq != p.seq+1 {
-			if err := p.checkTrimmed(); err != nil {
-				return nil, err
-			}
-		}
-		for _, e := range entries {
-			ls = append(ls, newLine(e))
-		}
-		if len(ls) == 0 {
-			p.seq = head
-		}
-	}
-	size := 0
-	for i, l := range ls {
-		if size += len(l.json) + 1; i > 0 && size > frameBytes {
-			return ls[:i], nil
-		}
-	}
-	return ls, nil
-}
-
-// errTrimmed means that retention overtook a peer that lagged.
-var errTrimmed = errors.New("lines were trimmed that the peer has not got")
-
-// checkTrimmed returns errTrimmed if retention took lines after the peer's position
-// before they could be sent. To go on would hide the gap; a client that comes back
-// is told what it lost. In plain mode there is no way to tell.
-func (p *peer) checkTrimmed() error {
-	if p.plain() {
-		return nil
-	}
-	start, err := p.room.log.Start(p.cursor, 0)
-	if err == nil && !start.Resumed {
-		err = errTrimmed
-	}
-	return err
-}
-
-const (
-	readAhead = 96 // lines read from disk at once
-
-	// frameBytes bounds a frame of several lines. A message that takes longer than
-	// 10 s ends the connection, and what comes in its place begins with the same
-	// one: at 10 kbit/s this takes 7 s. A pong has to wait behind it, too.
-	frameBytes = 8 << 10
-)

@@ -54,12 +54,9 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request, rm *room, us
 	if n, err := strconv.Atoi(r.URL.Query().Get("backlog")); err == nil && n >= -1 {
 		backlog = n
 	}
-	p := s.newPeer(rm, conn, user)
-	p.text = &plain{backlog: backlog, before: before}
-	s.wg.Go(func() {
-		defer s.hub.release(rm.name)
-		p.servePlain()
-	})
+	l := s.newLink(conn, user, rm.name)
+	l.text = &plain{backlog: backlog, before: before}
+	s.wg.Go(func() { l.servePlain(rm) })
 	return true
 }
 
@@ -85,60 +82,61 @@ func (r *room) unreserve(user string, left bool) {
 	r.leave(m, left)
 }
 
-func (p *peer) servePlain() {
+func (l *link) servePlain(r *room) {
 	left := false
-	switch err := p.joinPlain(); {
+	p := l.peer(r.name, r)
+	err := errDraining
+	if l.srv.meet(l) {
+		err = p.joinPlain()
+	}
+	switch {
 	case err == nil:
 		left = p.readPlain()
-		p.room.detach(p, left)
 	case errors.Is(err, errDraining):
-		p.room.unreserve(p.user, true)
-		p.drain()
+		r.unreserve(l.user, true)
+		l.drain()
 	default:
-		p.room.unreserve(p.user, true)
-		p.broken("join", err)
+		r.unreserve(l.user, true)
+		_ = p.broken("join", err)
 	}
-	p.end(left)
+	l.end(left)
 }
 
 func (p *peer) joinPlain() error {
 	id := "plain-" + rand.Text()
-	src, err := p.room.source(sourceID{p.user, id})
+	src, err := p.room.source(sourceID{p.user(), id})
 	if err != nil {
 		return err
 	}
-	p.sources = map[string]*source{id: src}
-	p.text.source = src
-	backlog, err := p.backlog(p.text.backlog)
+	p.sources = []*source{src}
+	p.link.text.source = src
+	backlog, err := p.backlog(p.link.text.backlog)
 	if err != nil {
-		p.release()
 		return err
 	}
 	start, err := p.room.log.Start("", backlog)
 	if err != nil {
-		p.release()
 		return err
 	}
 	p.seq = start.Seq
 	p.room.mu.Lock()
 	defer p.room.mu.Unlock()
 	if p.room.draining {
-		p.room.releaseSource(src)
-		p.sources = nil
 		return errDraining
 	}
 	p.room.attach(p)
 	src.peer = p
-	p.out.wake()
+	p.link.enter(p)
+	p.wake()
 	return nil
 }
 
 // readPlain takes lines until the connection ends, and reports whether the client
 // left for good.
 func (p *peer) readPlain() (left bool) {
-	t := p.text
+	t := p.link.text
 	for {
-		msg, err := p.conn.Read()
+		msg, err := p.link.conn.Read()
 		if err != nil {
 			return cleanly(err)
 		}
@@ -147,7 +145,7 @@ func (p *peer) readPlain() (left bool) {
 			continue
 		}
 		if err := wire.CheckText(text); err != nil {
-			p.out.push(notice("not sent: " + err.Message))
+			p.push(notice("not sent: " + err.Message))
 			continue
 		}
 		f := &wire.Send{Source: t.source.id.source, N: t.n + 1, Text: text}
@@ -157,13 +155,13 @@ func (p *peer) readPlain() (left bool) {
 			if taken {
 				t.n++
 			} else {
-				p.out.push(notice("not sent: " + wire.Draining.Text))
+				p.push(notice("not sent: " + wire.Draining.Text))
 			}
 		case *wire.Retry: // there is no way to say "again" in plain mode
-			p.out.push(notice("not sent: the server can't store lines just now (" + a.Code + "); try again"))
+			p.push(notice("not sent: the server can't store lines just now (" + a.Code + "); try again"))
 		}
 		if err != nil {
-			p.srv.log.Warn("line not stored", "room", p.room.name, "user", p.user, "err", err)
+			p.room.srv.log.Warn("line not stored", "room", p.room.name, "user", p.user(), "err", err)
 		}
 	}
 }
@@ -188,7 +186,7 @@ func (t *plain) tell(p *peer, joined, left []string) {
 		}
 	}
 	if len(f.Joined)+len(f.Left) > 0 {
-		p.out.push(&f)
+		p.push(&f)
 	}
 }
 
@@ -207,13 +205,7 @@ func (t *plain) write(p *peer, f wire.Frame) bool {
 			}
 		}
 	case *wire.Bye:
-		if !t.say(p, "* "+f.Message) {
-			return false
-		}
-		if code, ok := wire.CodeOf(f.Code); ok {
-			p.conn.Close(transport.CloseCode(code.Close), code.Word)
-			return false
-		}
+		return t.say(p, "* "+f.Message)
 	}
 	return true
 }
@@ -240,5 +232,5 @@ func (t *plain) lines(p *peer, ls []line) bool {
 }
 
 func (t *plain) say(p *peer, text string) bool {
-	return p.conn.Write(fmt.Append(nil, text, "\n")) == nil
+	return p.link.conn.Write(fmt.Append(nil, text, "\n")) == nil
 }

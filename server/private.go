@@ -13,11 +13,21 @@ import (
 // who hold the keys that sender and addressee had when it was taken. A name is not
 // enough, as it may be another's one day.
 
-// tagBytes of a key's hash tell a reader from all others. One key may have several
-// names, so the name counts, too.
+// tagBytes of a key tell a reader from all others. One key may have several names, so
+// the name counts, too. Before there were key pairs, it was the hash of a secret.
 const tagBytes = 16
 
-func tag(key [32]byte) string { return string(key[:tagBytes]) }
+func tag(h history.Holder) string {
+	if !h.HasKey() {
+		return string(h.Former[:tagBytes])
+	}
+	return string(h.Key[:tagBytes])
+}
+
+// owns reports whether readers' tag t is that of h, now or before there were key pairs.
+func owns(h *history.Holder, t string) bool {
+	return t == string(h.Key[:tagBytes]) || h.HasFormer() && t == string(h.Former[:tagBytes])
+}
 
 // address makes l, a line of p's, one for the user to. Without a code it is; else the
 // code says why not.
@@ -26,11 +36,11 @@ func (p *peer) address(l *history.Line, to string) (code string, err error) {
 	if err != nil {
 		return wire.RefusedUnknown, nil
 	}
-	owner, owned, err := p.srv.opts.Store.Owner(name, l.At, p.srv.opts.NameTTL)
+	owner, owned, err := p.room.srv.opts.Store.Owner(name, l.At, p.room.srv.opts.NameTTL)
 	if err != nil || !owned {
 		return wire.RefusedUnknown, err
 	}
-	l.To, l.Readers = name, tag(p.key)+tag(owner)
+	l.To, l.Readers = name, tag(p.link.holder)+tag(owner)
 	return "", nil
 }
 
@@ -43,9 +53,9 @@ func (p *peer) hidden(l line) bool {
 	if p.plain() || len(l.Readers) != 2*tagBytes {
 		return true
 	}
-	mine := tag(p.key)
-	from := l.User == p.user && l.Readers[:tagBytes] == mine
-	to := l.To == p.user && l.Readers[tagBytes:] == mine
+	h := &p.link.holder
+	from := l.User == p.user() && owns(h, l.Readers[:tagBytes])
+	to := l.To == p.user() && owns(h, l.Readers[tagBytes:])
 	return !from && !to
 }
 
@@ -60,7 +70,7 @@ func (p *peer) readable(lines []line) []line {
 // before returns up to limit lines below the position before that p may read, oldest
 // first, at least one if there is any; end is true if there are no older ones.
 func (p *peer) before(before uint64, limit int) (lines []line, end bool, err error) {
-	end, err = p.room.back(p.conn.Done(), before, limit, func(e history.Entry) bool {
+	end, err = p.room.back(p.link.conn.Done(), before, limit, func(e history.Entry) bool {
 		if l := newLine(e); !p.hidden(l) {
 			lines = append(lines, l)
 		}
@@ -81,7 +91,7 @@ func (p *peer) backlog(n int) (lines int, err error) {
 		return n, nil
 	}
 	shown := 0
-	_, err = p.room.back(p.conn.Done(), 0, n, func(e history.Entry) bool {
+	_, err = p.room.back(p.link.conn.Done(), 0, n, func(e history.Entry) bool {
 		lines++
 		if e.Kind != history.KindVoid && !p.hidden(newLine(e)) {
 			shown++

@@ -176,7 +176,7 @@ func TestTaken(t *testing.T) {
 		ana.send(3, "on its way to the disk")
 		pass(time.Second)
 		fresh := w.join("general", "ana", func(h *wire.Hello) { h.Device = "another" })
-		if acks, taken := fmt.Sprint(fresh.welcome.Acks), fmt.Sprint(fresh.welcome.Taken); acks != "[{s-ana 0}]" || taken != "[{s-ana 3}]" {
+		if acks, taken := fmt.Sprint(fresh.welcome.Acks), fmt.Sprint(fresh.welcome.Taken); acks != "[{ s-ana 0}]" || taken != "[{ s-ana 3}]" {
 			t.Errorf("acks %s, taken %s", acks, taken)
 		}
 		w.store.open()

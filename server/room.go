@@ -23,6 +23,7 @@ type room struct {
 	peers    []*peer // replaced, never changed, so that a snapshot costs nothing
 	members  map[string]*member
 	sources  map[sourceID]*source
+	sayings  map[onceID]*saying
 	onWay    int           // lines appended and not yet durable
 	draining bool          // takes no more lines
 	drained  chan struct{} // closed when draining and onWay is zero
@@ -47,6 +48,7 @@ type source struct {
 	peer    *peer      // who gets the acks: the last that named it
 	holds   int        // peers that named it
 	onWay   int        // lines of it appended and not yet durable
+	sayings []*saying  // those of them that are said once, in order
 	wait    wire.Retry // what the last line that could not be stored was told
 }
 
@@ -60,7 +62,8 @@ func openRoom(srv *Server, name string) (*room, error) {
 	r := &room{
 		srv: srv, name: name,
 		members: map[string]*member{}, sources: map[sourceID]*source{},
-		told: map[string]bool{}, shown: map[string]bool{}, away: map[string]string{},
+		sayings: map[onceID]*saying{},
+		told:    map[string]bool{}, shown: map[string]bool{}, away: map[string]string{},
 		drained: make(chan struct{}),
 	}
 	log, err := srv.opts.Store.Open(name, r.publish)
@@ -146,17 +149,14 @@ func (s *source) acked() uint64 {
 // send". It returns the answer for the peer at once, nil if there is none yet; taken
 // is false if there will be none on this connection. An error is for the log.
 func (r *room) take(p *peer, s *source, f *wire.Send) (answer wire.Frame, taken bool, err error) {
-	l := history.Line{User: p.user, Source: f.Source, N: f.N, Kind: f.Kind, Text: f.Text, At: time.Now()}
-	code := verdict(f)
-	var unsure error // whether it has an addressee
-	if code == "" && f.Kind == wire.KindPrivate {
-		code, unsure = p.address(&l, f.To)
-	}
+	l := history.Line{User: p.user(), Source: f.Source, N: f.N, Kind: f.Kind, Text: f.Text, At: time.Now()}
+	v := r.judge(p, f, &l)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.looked(v.once)
 	// Not stored and not acknowledged, it will be sent again elsewhere. What a later
 	// hello named is that connection's, which was told how much of it is taken.
-	if p.gone || r.draining || s.peer != p {
+	if !p.attached || r.draining || s.peer != p {
 		return nil, false, nil
 	}
 	if f.N > s.mark+1 {
@@ -180,17 +180,23 @@ func (r *room) take(p *peer, s *source, f *wire.Send) (answer wire.Frame, taken 
 	if s.mark-s.durable >= uint64(r.srv.opts.InFlight) {
 		return s.later(f, 100, wire.RetryRate), true, nil
 	}
-	if unsure != nil {
-		return s.later(f, 1000, wire.RetryStorage), true, unsure
+	if v.unsure != nil {
+		return s.later(f, 1000, wire.RetryStorage), true, v.unsure
 	}
-	if code != "" {
-		l.Kind, l.Text = wire.KindVoid, code
+	if v.once != nil && v.once.said {
+		v.code = wire.RefusedDuplicate
+	}
+	if v.code != "" {
+		l.Kind, l.Text, l.To, l.Readers, l.Once = wire.KindVoid, v.code, "", "", ""
 	}
 	if err := r.log.Append(l); err != nil {
 		if s.wait.N == f.N && s.wait.Code == wire.RetryStorage {
 			err = nil // it is known, and tried again every second
 		}
 		return s.later(f, 1000, wire.RetryStorage), true, err
+	}
+	if l.Once != "" {
+		v.once.say(s, f.N)
 	}
 	s.mark = f.N
 	s.onWay++
@@ -207,8 +213,8 @@ func (s *source) later(f *wire.Send, ms int64, code string) *wire.Retry {
 	return &w
 }
 
-// verdict says why a line is refused, "" if it is not.
-func verdict(f *wire.Send) string {
+// unfit says why a line is refused, "" if it is not, as far as the line itself tells.
+func unfit(f *wire.Send) string {
 	switch f.Kind {
 	case "", wire.KindAction, wire.KindPrivate:
 	default:
@@ -230,6 +236,8 @@ var refusalText = map[string]string{
 	wire.RefusedBlank:   "the line is blank",
 	wire.RefusedKind:    "this server does not know this kind of line",
 	wire.RefusedUnknown: "nobody here has that name",
+
+	wire.RefusedDuplicate: "the line was said before, and is stored",
 }
 
 // publish is the room's sink: entries have just become durable.
@@ -251,7 +259,7 @@ func (r *room) publish(entries []history.Entry) {
 	peers := r.peers
 	r.mu.Unlock()
 	for _, p := range peers {
-		p.out.wake()
+		p.wake()
 	}
 	if idle {
 		r.srv.hub.release(r.name)
@@ -264,6 +272,7 @@ func (r *room) settle(e history.Entry) {
 	if s == nil {
 		return // another server's
 	}
+	r.stored(s, e.N)
 	if s.onWay > 0 {
 		s.onWay--
 		r.onWay--
@@ -281,13 +290,13 @@ func (r *room) settle(e history.Entry) {
 		return
 	}
 	if e.Kind == wire.KindVoid {
-		s.peer.out.push(refusal(e.Source, e.N, e.Text))
+		s.peer.push(refusal(e.Source, e.N, e.Text))
 		if s.acked() == e.N-1 { // no older one that it has yet to hear of
 			s.heard = max(s.heard, e.N)
 		}
 	}
 	if s.acked() >= e.N {
-		s.peer.out.ack(e.Source, e.N)
+		s.peer.ack(e.Source, e.N)
 	}
 }
 

@@ -62,7 +62,7 @@ func (p *party) cursor(i int) string {
 
 func (p *party) hello(rt *rapid.T) {
 	g := &guest{user: rapid.SampledFrom([]string{"ana", "bob"}).Draw(rt, "user"), device: rapid.SampledFrom([]string{"d1", "d2"}).Draw(rt, "device")}
-	h := &wire.Hello{Device: g.device, Key: keyOf(g.user), Backlog: rapid.IntRange(-1, 4).Draw(rt, "backlog")}
+	h := &wire.Hello{Device: g.device, Key: keyOf(g.user), Host: "server", Backlog: rapid.IntRange(-1, 4).Draw(rt, "backlog")}
 	at := 0
 	switch rapid.IntRange(0, 3).Draw(rt, "cursor") {
 	case 0: // none

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"holdfast/server/history"
@@ -40,10 +40,12 @@ type Server struct {
 
 	closeErr error
 
+	key atomic.Pointer[string] // the server's, as on the wire; nil until somebody needs it
+
 	mu       sync.Mutex
 	draining bool               // nobody is admitted any more
 	late     bool               // cut is closed
-	greeting map[*peer]struct{} // connected, and not yet in a room
+	links    map[*link]struct{} // all connections
 }
 
 // New returns a server that serves until Shutdown.
@@ -51,7 +53,7 @@ func New(opts *Options) *Server {
 	s := &Server{
 		opts: opts.withDefaults(), mux: http.NewServeMux(),
 		stop: make(chan struct{}), cut: make(chan struct{}), empty: make(chan struct{}),
-		ended: make(chan struct{}), failed: make(chan struct{}), greeting: map[*peer]struct{}{},
+		ended: make(chan struct{}), failed: make(chan struct{}), links: map[*link]struct{}{},
 	}
 	s.log = s.opts.Logger
 	if s.opts.Store == nil {
@@ -134,22 +136,20 @@ func (s *Server) refuseDraining(w http.ResponseWriter) {
 }
 
 func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request, rm *room, user string) (started bool) {
+	challenge, err := s.challenge(user)
+	if err != nil {
+		s.log.Error("can't serve", "doing", "make challenge", "err", err)
+		http.Error(w, wire.Internal.Text, http.StatusInternalServerError)
+		return false
+	}
 	conn, err := transport.Accept(w, r, s.opts.transport(wire.Subprotocol, wire.MaxToServer))
 	if err != nil {
 		return false
 	}
-	p := s.newPeer(rm, conn, user)
-	s.wg.Go(func() {
-		defer s.hub.release(rm.name)
-		p.serve()
-	})
+	l := s.newLink(conn, user, rm.name)
+	l.reached = reached(r)
+	s.wg.Go(func() { l.serve(challenge, rm) })
 	return true
-}
-
-func (s *Server) newPeer(rm *room, conn *transport.Conn, user string) *peer {
-	p := &peer{srv: s, room: rm, conn: conn, user: user}
-	p.out.peer, p.out.ended = p, make(chan struct{})
-	return p
 }
 
 // enter counts a request in, unless the server is shutting down.
@@ -163,17 +163,27 @@ func (s *Server) enter() bool {
 	return true
 }
 
-// greet notes that p is connected and not yet in a room, or that it no longer is.
-// It fails if the server is shutting down.
-func (s *Server) greet(p *peer, on bool) bool {
+// meet notes that l is connected. It fails if the server is shutting down; l is noted
+// all the same, to be cut if need be.
+func (s *Server) meet(l *link) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if on {
-		s.greeting[p] = struct{}{}
-	} else {
-		delete(s.greeting, p)
-	}
+	s.links[l] = struct{}{}
 	return !s.draining
+}
+
+// part notes that l is connected no more.
+func (s *Server) part(l *link) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.links, l)
+}
+
+// connected returns all connections.
+func (s *Server) connected() []*link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.links))
 }
 
 // Users returns how many users are connected and in a room.
@@ -181,7 +191,7 @@ func (s *Server) Users() int {
 	users := map[string]bool{}
 	for _, r := range s.hub.open() {
 		for _, p := range r.attached() {
-			users[p.user] = true
+			users[p.user()] = true
 		}
 	}
 	return len(users)
@@ -239,18 +249,17 @@ func (s *Server) drain() {
 		case <-s.cut:
 		}
 	}
-	peers := s.newcomers()
+	links := s.connected()
 	for _, r := range rooms {
 		r.endLingers()
-		peers = append(peers, r.attached()...)
 	}
-	spread := max(spreadAtMin, time.Duration(len(peers))*time.Second/spreadPerSec)
-	for _, p := range peers {
-		p.drop(wire.Draining, rand.N(spread))
+	spread := max(spreadAtMin, time.Duration(len(links))*time.Second/spreadPerSec)
+	for _, l := range links {
+		l.drop(wire.Draining, rand.N(spread))
 	}
 	rest := make(chan struct{})
 	var cutter sync.WaitGroup
-	cutter.Go(func() { cutAll(peers, s.cut, rest) })
+	cutter.Go(func() { cutAll(links, s.cut, rest) })
 	s.hub.empty()
 	close(s.empty)
 	s.wg.Wait()
@@ -261,25 +270,18 @@ func (s *Server) drain() {
 	}
 }
 
-// cutAll closes the peers' connections when told to, unless they end before.
-func cutAll(peers []*peer, now, ended <-chan struct{}) {
+// cutAll closes the connections when told to, unless they end before.
+func cutAll(links []*link, now, ended <-chan struct{}) {
 	select {
 	case <-now:
 	case <-ended:
 		return
 	}
 	var all sync.WaitGroup
-	for _, p := range peers {
-		all.Go(func() { p.conn.Close(transport.CloseGoingAway, "") })
+	for _, l := range links {
+		all.Go(func() { l.conn.Close(transport.CloseGoingAway, "") })
 	}
 	all.Wait()
-}
-
-// newcomers returns who is connected and not yet in a room.
-func (s *Server) newcomers() []*peer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Collect(maps.Keys(s.greeting))
 }
 
 // offered returns the subprotocols that the client asks for.
@@ -293,9 +295,6 @@ func offered(r *http.Request) (protocols []string) {
 	}
 	return protocols
 }
-
-// hashKey is what the server keeps of a key.
-func hashKey(key [32]byte) [32]byte { return sha256.Sum256(key[:]) }
 
 func (s *Server) takenText(user string) string {
 	return fmt.Sprintf("%s belongs to someone else. Choose another name; or, if it is yours, use the state directory that claimed it. A name that is not used for %s is free again.",

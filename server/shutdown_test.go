@@ -210,7 +210,11 @@ func TestShutdownAtAnyMoment(t *testing.T) {
 						return
 					}
 					all.Go(c.read)
-					_ = c.ws.Write(context.Background(), 1, wire.Encode(hello(user)))
+					challenge, ok := (<-c.frames).(*wire.Challenge)
+					if !ok {
+						return
+					}
+					_ = c.ws.Write(context.Background(), 1, wire.Encode(sign(hello(user), challenge, user)))
 					for n := range uint64(10) {
 						time.Sleep(3 * time.Millisecond)
 						_ = c.ws.Write(context.Background(), 1, wire.Encode(&wire.Send{Source: c.source, N: n + 1, Text: "line"}))

@@ -24,12 +24,10 @@ type asks struct {
 	pages   map[string]chan<- *wire.Page // requests without an answer, by id
 	last    int                          // the last request's id
 
-	changed chan struct{} // there may be something to say
+	changed func() // there may be something to say; must not wait
 }
 
-func newAsks() *asks {
-	return &asks{pages: map[string]chan<- *wire.Page{}, changed: make(chan struct{}, 1)}
-}
+func newAsks(changed func()) *asks { return &asks{changed: changed} }
 
 // connected takes requests from now on.
 func (a *asks) connected() {
@@ -61,18 +59,6 @@ func (a *asks) next(known int) (frames []wire.Frame, changes int) {
 	return frames, a.changes
 }
 
-// ask tells the server what is to be said besides lines. It returns how much of away it
-// knows then, and not ok if the connection is gone.
-func (l *link) ask(known int) (changes int, ok bool) {
-	frames, changes := l.s.asks.next(known)
-	for _, f := range frames {
-		if err := l.conn.Write(wire.Encode(f)); err != nil {
-			return changes, false
-		}
-	}
-	return changes, true
-}
-
 func (a *asks) setAway(text string) {
 	a.mu.Lock()
 	if a.away != text {
@@ -80,7 +66,7 @@ func (a *asks) setAway(text string) {
 		a.changes++
 	}
 	a.mu.Unlock()
-	nudge(a.changed)
+	a.changed()
 }
 
 // page asks for older lines. The answer's channel is closed without one if the
@@ -94,9 +80,12 @@ func (a *asks) page(before uint64, limit int) (answer <-chan *wire.Page, id stri
 	a.last++
 	id = strconv.Itoa(a.last)
 	c := make(chan *wire.Page, 1)
+	if a.pages == nil {
+		a.pages = map[string]chan<- *wire.Page{}
+	}
 	a.pages[id] = c
 	a.queue = append(a.queue, &wire.History{ID: id, Before: before, Limit: limit})
-	nudge(a.changed)
+	a.changed()
 	return c, id
 }
 
@@ -118,9 +107,13 @@ func (a *asks) answer(p *wire.Page) {
 // SetAway tells the room that the user does not read now, and why; empty that they do
 // again. The text is one line of at most wire.MaxAway bytes. It is told again after
 // each redial, as long as the session lasts; no cursor and no outbox is touched by it.
+// After Close the error is ErrClosed.
 func (s *Session) SetAway(text string) error {
 	if err := wire.CheckAway(text); err != nil {
 		return err
+	}
+	if s.refuse.Load() {
+		return ErrClosed
 	}
 	s.asks.setAway(text)
 	return nil

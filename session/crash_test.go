@@ -181,7 +181,7 @@ func TestProcessesStartAtOnce(t *testing.T) {
 		if err := c.Wait(); err != nil {
 			t.Error(err)
 		}
-		if outs[i].String() != outs[0].String() || outs[i].Len() != 44 {
+		if outs[i].String() != outs[0].String() || outs[i].Len() != len("ed25519 ")+44 {
 			t.Errorf("identity %q, another has %q", outs[i], outs[0])
 		}
 	}

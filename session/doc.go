@@ -7,15 +7,71 @@
 //		return err
 //	}
 //	defer s.Close()
-//	s.Send("hello from a train") // works in the tunnel
+//	s.Send("hello from a train") // on disk when it returns; works in the tunnel
 //	for m := range s.Messages() {
 //		fmt.Printf("%s: %s\n", m.From, m.Text)
 //	}
 //	return s.Err()
 //
-// # How it holds fast
+// Open does not wait for the network, and no error of the network ends the session: it
+// redials until Close, or until the server says that it will not have this client (a
+// [RejectedError]). [Session.Events] tells besides what became of lines that were sent, who
+// is there, and how the link is. [Session.History] asks for older lines. A program that
+// can't hold a loop has [Session.Next]; one that must know that a line has arrived has
+// [Session.Wait].
 //
-// Each process start mints a source, and numbers its lines 1, 2, 3… there. A line
+// # Consumed means done
+//
+// A line is consumed when the loop asks for the next one. A body that breaks, returns, panics
+// or is closed under its feet has not consumed its line: the next loop, in this process or
+// the next one, begins with it. In a crash, the last fifth of a second may come again. So by
+// itself the package gives each line at least once.
+//
+// A program whose answer to a line must be said once replies in one step: [Session.Reply]
+// puts the answer in the outbox and consumes the line in the same transaction. With
+// Options.ManualCommit nothing else consumes lines, and Options.Exclusive sees to it that
+// no second process answers, too.
+//
+//	for m := range s.Messages() {
+//		if q, ok := strings.CutPrefix(m.Text, "!add "); ok && !m.Own {
+//			if _, err := s.Reply(m, sum(q)); err != nil {
+//				return err // m comes again when the program is started again
+//			}
+//		}
+//	}
+//
+// | the process is killed | afterwards |
+// |-|-|
+// | before Reply has returned | either nothing has happened and m comes again, or the answer goes out and m does not come again |
+// | after that | the answer goes out, m does not come again |
+// | in a body with its own effects, before Commit has returned | m may come again: make the effect one that can be repeated, by [Message.ID] or (Room, Seq) |
+// | after Commit | m does not come again |
+//
+// [Session.SendOnce] is for the other side of it: a line that a caller may say several
+// times, from several machines, and that is to be stored once.
+//
+// # Many rooms
+//
+// A [Client] holds one connection and one file for any number of rooms; each room it joins
+// is a Session as above, and [Client.Messages] yields the lines of all of them.
+//
+// # Slow consumers
+//
+// A body may take as long as it likes. The server sends no more lines than fit
+// Options.Window, and goes on when they are consumed; acks, answers and signs of life
+// pass meanwhile, so that the connection lives, and Send and History from the body are as
+// quick as ever.
+//
+// # Limits
+//
+// A line has 1 to [holdfast/session/wire.MaxText] bytes of UTF-8, no control characters but tab
+// and line break, and is not blank; History gives up to wire.MaxPage lines; SetAway takes
+// wire.MaxAway bytes; names have up to wire.MaxName characters; the outbox of a room holds
+// Options.MaxLines and MaxBytes; one user may be open 256 times in a room on one machine.
+//
+// # Inside: how it holds fast
+//
+// Each process start mints a source, and numbers its lines in each room 1, 2, 3… there. A line
 // keeps its (source, number) for ever; the server takes only the next number of a
 // source and stores it with the line, so sending again is always safe. A line
 // leaves the outbox when the server says that it is on disk, not when it was
@@ -23,32 +79,34 @@
 //
 // What comes in is a contiguous run of the room's log. Each batch says which cursor
 // it follows; one that does not fit is not shown, and the session comes back and
-// asks again. The cursor on disk moves with each line that the consumer has taken,
-// and never back: a batch that was cut short comes again, and what of it was taken is
-// skipped. In a crash the last of these moves may be lost, and lines are shown again.
+// asks again. The cursor on disk moves with each line that is consumed,
+// and never back: a batch that was cut short comes again, and what of it was consumed is
+// skipped.
 //
 // What is not a line is not kept: who is away, and requests for older lines, live as
 // long as the process (asks.go). Lines that waited for long can be held for the user's
 // word (stale.go).
 //
-// # Slots
+// # Inside: files
 //
-// The state of one open session is a slot: a file with outbox and cursor, locked by
-// the process that has it. Sessions of the same name in the same room, say a chat
-// and a script, each have their own. Open takes the first free slot with a cursor, or
-// for a Fresh session one without, and takes unsent lines over from the other free
-// ones; so the lines of a killed process go out when the next one starts. The
-// identity key is shared by all.
+// The state of one open session, or of one open Client, is a slot: a file with outbox and
+// cursors, locked by the process that has it. Sessions of the same name in the same room,
+// say a chat and a script, each have their own. Open takes the first free slot with a
+// cursor, or for a Fresh session one without, and takes unsent lines over from the other
+// free ones; so the lines of a killed process go out when the next one starts. Sessions of
+// one room and clients find each other's lines and cursors (slots.go). The identity is
+// shared by all.
 //
-// # Who runs what
+// # Inside: who runs what
 //
-//   - run owns the connection: one loop over transport.Conns, whose body is link,
-//     one connection's life. It reads; it alone fills the feed.
-//   - link.send writes lines to one connection, and ends with it.
+//   - Client.run owns the connection: one loop over transport.Conns, whose body is link,
+//     one connection's life. It reads, and never waits for a consumer.
+//   - link.send writes, for each room in turn, and ends with the connection.
 //   - keeper owns the slot's file. Send hands it lines and waits; acks and cursors
 //     it writes along with the next lines, or a little later: they may be lost in a
 //     crash, since sending or reading again is safe.
 //
-// Data has mutexes that are leaves: outbox (lines and what of them was sent), feed
-// (events on their way to the consumer), status.
+// A room has no goroutine. Data has mutexes that are leaves: outbox (lines and what of them
+// was sent), feed (events on their way to the consumer, and what of them is consumed),
+// link.mu (which rooms the connection is in), Session.mu (status).
 package session

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -12,7 +13,10 @@ import (
 // StateChange, Held or Stale.
 type Event interface{ event() }
 
-// Message is a line of the room's, in the order of the room.
+// Message is a line of the room's, in the order of the room. Two things identify it: ID, for
+// ever and everywhere, and (Room, Seq), until a Gap says that the server's past has changed
+// (wire.ReasonDiverged). Either is a key for a program that keeps its own account of what
+// it has done.
 type Message struct {
 	Room, From string
 	Text       string // from others: clean it before it reaches a terminal
@@ -24,6 +28,14 @@ type Message struct {
 	Own        bool   // sent by this session, or left to it unsent by an earlier one
 	Replayed   bool   // said before the session was level with the room
 	Seen       bool   // shown by an earlier session of this slot; here for context
+
+	at   point // where the log goes on behind it, for Commit
+	past int   // as in feed
+}
+
+// after reports whether m comes later in the log than o, which may be nil.
+func (m *Message) after(o *Message) bool {
+	return o == nil || m.past > o.past || m.past == o.past && m.at.seq > o.at.seq
 }
 
 // ID is a line's identity, for ever.
@@ -34,8 +46,9 @@ type ID struct {
 
 // Receipt says what became of a line that Send took.
 type Receipt struct {
-	ID  ID
-	Err *RefusedError // nil: it is on the server's disk
+	ID        ID
+	Err       *RefusedError // nil: it is on the server's disk
+	Duplicate bool          // another line with the same key is, which was said before: see Session.SendOnce
 }
 
 // RefusedError is a line that the server will never take. The line is kept aside.
@@ -47,7 +60,10 @@ type RefusedError struct {
 	To      string // as in Message
 }
 
-func (e *RefusedError) Error() string { return "line refused: " + e.Message }
+// Error says why in the server's words, or else by its code.
+func (e *RefusedError) Error() string {
+	return "line refused: " + cmp.Or(e.Message, e.Code, "no reason given")
+}
 
 // The codes of a RefusedError that no server gives.
 const (
@@ -130,6 +146,11 @@ var (
 	// did not take for it nobody knows whether they are on disk: the next session
 	// may find and send them.
 	ErrDisk = errors.New("session: disk failed")
+	// ErrInUse means that another process has the state which an Exclusive session wants
+	// for itself.
+	ErrInUse = errors.New("session: in use by another process")
+	// ErrCommitted means that a line was consumed before: it must not be answered again.
+	ErrCommitted = errors.New("session: line is committed already")
 	// ErrUnsent means that a session ended with lines that are not acknowledged.
 	// They are kept, and go out when a session of the same name is opened again.
 	ErrUnsent = errors.New("session: lines left unsent")

@@ -2,7 +2,9 @@ package session
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -24,8 +26,10 @@ func Aside(t testing.TB, dir string) (list []string) {
 func Outbox(t testing.TB, dir string) (list []string) {
 	eachSlot(t, dir, func(tx *bbolt.Tx) error {
 		st, err := (&slot{db: tx.DB()}).load()
-		for _, l := range st.lines {
-			list = append(list, fmt.Sprint(l.ID.Source, " ", l.ID.N, " ", l.Text))
+		for _, room := range slices.Sorted(maps.Keys(st.rooms)) {
+			for _, l := range st.rooms[room].lines {
+				list = append(list, fmt.Sprint(l.ID.Source, " ", l.ID.N, " ", l.Text))
+			}
 		}
 		return err
 	})
@@ -33,7 +37,7 @@ func Outbox(t testing.TB, dir string) (list []string) {
 }
 
 // Break takes the file from under a session, as a disk that fails does.
-func Break(s *Session) error { return s.keeper.slot.db.Close() }
+func Break(s *Session) error { return s.client.keeper.slot.db.Close() }
 
 func eachSlot(t testing.TB, dir string, f func(*bbolt.Tx) error) {
 	t.Helper()

@@ -203,6 +203,7 @@ func (h *hostile) visit(srv *script) {
 		h.rest = nil
 		return
 	}
+	h.p.try(h.p.challenge)
 	select {
 	case f := <-h.p.in:
 		if hello, ok := f.(*wire.Hello); !ok || !h.cursors[hello.Cursor] {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"holdfast/server"
+	"holdfast/server/servertest"
 	"holdfast/session"
 	"holdfast/transport/netsim"
 )
@@ -57,21 +58,13 @@ func in(dir string) func(*session.Options) {
 	return func(o *session.Options) { o.Dir = dir }
 }
 
-// serve runs the real server on a host of n's until the test ends.
-func serve(t *testing.T, n *netsim.Net, o *server.Options) *server.Server {
+// serve runs the real server on the host "server" until the test ends.
+func serve(t *testing.T, n *netsim.Net, o *server.Options) *servertest.Host {
 	t.Helper()
-	srv := server.New(o)
-	listen(t, n, srv)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := srv.Shutdown(ctx); err != nil {
-			t.Error("shut down:", err)
-		}
-	})
-	return srv
+	return servertest.NewOn(t, n, "server", o)
 }
 
+// listen runs a handler in its place.
 func listen(t *testing.T, n *netsim.Net, h http.Handler) {
 	t.Helper()
 	l, err := n.Listen("server")

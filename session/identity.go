@@ -1,6 +1,7 @@
 package session
 
 import (
+	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -16,37 +17,59 @@ import (
 
 const keyFile = "identity"
 
-// identity returns the user's key for the server on host, from the secret in dir,
-// which is made at first use. Each host sees a key of its own, so no server
-// can pass as its user elsewhere. The port does not count: a server that moves to
-// another one keeps its users.
-func identity(dir, host string) (string, error) {
-	secret, err := readSecret(dir)
-	if err != nil {
-		return "", err
-	}
-	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte("holdfast key for " + host))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), nil
+// identity is who the user is to one server. Each host sees a key pair of its own, derived
+// from one secret, so that a signature given to one server is worth nothing at another.
+// The port does not count: a server that moves to another one keeps its users.
+type identity struct {
+	key ed25519.PrivateKey
+
+	// former is the secret by which a name was held before there were key pairs; empty
+	// if the user is younger than that.
+	former string
 }
 
-func readSecret(dir string) ([]byte, error) {
+// readIdentity returns the user's identity for host, from the secret in dir, which is made
+// at first use.
+func readIdentity(dir, host string) (id identity, err error) {
+	secret, old, err := readSecret(dir)
+	if err != nil {
+		return id, err
+	}
+	id.key = ed25519.NewKeyFromSeed(derive(secret, "holdfast key pair for "+host))
+	if old {
+		id.former = base64.RawURLEncoding.EncodeToString(derive(secret, "holdfast key for "+host))
+	}
+	return id, nil
+}
+
+func derive(secret []byte, what string) []byte {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(what))
+	return mac.Sum(nil)
+}
+
+// pairMark begins the file of a secret that was never used for anything but key pairs.
+const pairMark = "ed25519 "
+
+// readSecret returns the secret, and whether it was made before there were key pairs.
+func readSecret(dir string) (secret []byte, old bool, err error) {
 	path := filepath.Join(dir, keyFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := makeSecret(dir, path); err != nil {
-			return nil, fmt.Errorf("make identity key: %w", err)
+			return nil, false, fmt.Errorf("make identity key: %w", err)
 		}
 		text, err = os.ReadFile(path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read identity key: %w", err)
+		return nil, false, fmt.Errorf("read identity key: %w", err)
 	}
-	secret, err := base64.RawURLEncoding.DecodeString(strings.TrimSpace(string(text)))
+	rest, young := strings.CutPrefix(string(text), pairMark)
+	secret, err = base64.RawURLEncoding.DecodeString(strings.TrimSpace(rest))
 	if err != nil || len(secret) != 32 {
-		return nil, fmt.Errorf("identity key in %s is damaged; put a copy back, or remove it and be someone new", path)
+		return nil, false, fmt.Errorf("identity key in %s is damaged; put a copy back, or remove it and be someone new", path)
 	}
-	return secret, nil
+	return secret, !young, nil
 }
 
 // makeSecret writes a new secret. Of several processes that try at once, the first
@@ -59,7 +82,7 @@ func makeSecret(dir, path string) error {
 		return err
 	}
 	defer os.Remove(tmp.Name())
-	_, err = tmp.WriteString(base64.RawURLEncoding.EncodeToString(secret) + "\n")
+	_, err = tmp.WriteString(pairMark + base64.RawURLEncoding.EncodeToString(secret) + "\n")
 	err = errors.Join(err, tmp.Sync(), tmp.Close())
 	if err != nil {
 		return err

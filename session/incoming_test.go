@@ -51,11 +51,13 @@ func TestBatchThatDoesNotFollow(t *testing.T) {
 	})
 }
 
-// The consumer is slow, so that the connection is lost with a batch half handed over.
-func TestLostInTheMiddleOfABatch(t *testing.T) {
+// A consumer that stands still keeps its connection: the lines that were asked for wait in
+// memory, the server is asked for no more, and pings, acks and answers pass. When it goes on,
+// it gets all, and the server is asked for as many as it has taken.
+func TestConsumerStandsStill(t *testing.T) {
 	bubble(t, func(t *testing.T, n *netsim.Net) {
 		srv := scripted(t, n)
-		s := open(t, n, nil)
+		s := open(t, n, func(o *session.Options) { o.Window = 600 })
 		var got []string
 		start, done := make(chan struct{}), make(chan struct{})
 		go func() {
@@ -65,30 +67,60 @@ func TestLostInTheMiddleOfABatch(t *testing.T) {
 					<-start
 				}
 				if got = append(got, m.Text); len(got) == 3000 {
+					must(t, s.Commit(m))
 					return
 				}
 			}
 		}()
 		p := srv.accept()
 		p.welcome(nil)
+		if p.hello.Window != 600 {
+			t.Fatalf("window %d", p.hello.Window)
+		}
 		cursors := numbered("c", 0, 3000)
-		feed := func(p *peer) { // from where the client is
-			from := max(slices.Index(cursors, p.hello.Cursor), 0)
-			for ok := true; ok && from < 3000; from += 300 { // what the network can't hold waits until the client gives up
-				ok = p.try(batchFrom(cursors[from], cursors[from+300], from+1, 300))
+		sent := 0
+		feed := func(lines int) {
+			for ; lines >= 300; lines -= 300 {
+				p.send(batchFrom(cursors[sent], cursors[sent+300], sent+1, 300))
+				sent += 300
 			}
 		}
-		feed(p)
-		p.gone() // its pongs go unread
-		close(start)
-		p = srv.accept()
-		if p.hello.Cursor != "c900" { // of 1024 that fit, 900 are whole batches
-			t.Errorf("comes back at %s", p.hello.Cursor)
+		feed(600)
+		send(t, s, "a1")
+		line := expect[*wire.Send](p)
+		p.send(&wire.Ack{Source: line.Source, N: 1})
+		pass(10 * time.Minute)
+		if s.Status().Unsent != 0 || srv.dials.Load() != 1 {
+			t.Errorf("%+v after %d dials", s.Status(), srv.dials.Load())
 		}
-		p.welcome(nil)
-		feed(p)
+		p.quiet(time.Minute)
+		close(start)
+		for sent < 3000 {
+			more := expect[*wire.More](p)
+			if more.Lines < 300 {
+				t.Fatalf("asks for %d", more.Lines)
+			}
+			feed(int(more.Lines))
+		}
 		<-done
 		equal(t, "lines", got, numbered("m", 1, 3000))
+	})
+}
+
+// A server that sends more lines than it was asked for can't fill the memory.
+func TestFlood(t *testing.T) {
+	bubble(t, func(t *testing.T, n *netsim.Net) {
+		srv := scripted(t, n)
+		open(t, n, func(o *session.Options) { o.Window = 100 }) // nobody consumes
+		p := srv.accept()
+		p.welcome(nil)
+		cursors := numbered("c", 0, 2000)
+		for from := 0; from < 2000 && p.try(batchFrom(cursors[from], cursors[from+100], from+1, 100)); from += 100 {
+			pass(time.Second)
+		}
+		if code := p.gone(); code != 4002 {
+			t.Errorf("closed with %d, want 4002", code)
+		}
 	})
 }
 
@@ -242,9 +274,10 @@ func TestBacklogKeepsTheCursor(t *testing.T) {
 
 // A consumer that stops in the middle of a batch goes on there, in the next session.
 func TestStopInTheMiddleOfABatch(t *testing.T) {
-	for name, stop := range map[string]func(*session.Session) bool{
-		"break":           func(*session.Session) bool { return true },
-		"Close in a loop": func(s *session.Session) bool { return s.Close() != nil },
+	closing := func(s *session.Session, _ session.Message) bool { return s.Close() != nil }
+	for name, stop := range map[string]func(*session.Session, session.Message) bool{
+		"break": func(s *session.Session, m session.Message) bool { must(t, s.Commit(m)); return true },
+		"Close": func(s *session.Session, m session.Message) bool { must(t, s.Commit(m)); return closing(s, m) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, n *netsim.Net) {
@@ -260,7 +293,7 @@ func TestStopInTheMiddleOfABatch(t *testing.T) {
 					p.welcome(nil)
 					p.send(batch("c0", "c6", 1, 2, 3, 4, 5, 6))
 					for m := range s.Messages() {
-						if got = append(got, m.Text); len(got)%2 == 0 && stop(s) {
+						if got = append(got, m.Text); len(got)%2 == 0 && stop(s, m) {
 							break
 						}
 					}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -15,10 +17,8 @@ import (
 // transaction, and writes down what was acknowledged and consumed along with them,
 // or tidyDelay later: that may be lost in a crash, and is learnt again.
 type keeper struct {
-	slot   *slot
-	out    *outbox
-	source string // of this process
-	max    struct{ lines, bytes int }
+	slot *slot
+	max  struct{ lines, bytes int }
 
 	requests chan *request
 	dirty    chan struct{}
@@ -27,33 +27,53 @@ type keeper struct {
 	err      error         // of the last writes; set before done is closed
 	closing  sync.Once
 
-	last uint64 // the last number given to a line; run's own
-
-	mu    sync.Mutex // guards what is to be written down
-	noted bool       // there is something
-	acked []Line
-	aside []refusal
-	point point
+	mu     sync.Mutex // guards what is to be written down
+	noted  bool       // there is something
+	acked  []Line
+	aside  []refusal
+	points map[string]point // by what the file calls the room
 }
 
+// pen is a session as the keeper writes for it. The keeper alone uses last.
+type pen struct {
+	room   string // what the file calls it
+	source string // of this session: minted anew each time that a room is opened
+	fresh  bool   // its point is not written
+	out    *outbox
+	feed   *feed
+	last   uint64 // the last number given to a line
+}
+
+// request is what somebody waits for: lines to be stored, perhaps as the answer to a line,
+// which is then consumed in the same transaction; or a job on the file.
 type request struct {
-	kind, to string
-	texts    []string
-	first    ID
-	err      error
-	done     chan struct{}
+	pen     *pen
+	draft   draft
+	answers *Message
+	job     func() error
+
+	first ID
+	err   error
+	done  chan struct{}
+}
+
+// draft is lines that have no number yet.
+type draft struct {
+	kind, to, once string
+	texts          []string
 }
 
 type refusal struct {
 	Line
 	RefusedError
+	room string
 }
 
 const tidyDelay = 200 * time.Millisecond
 
-func newKeeper(s *slot, out *outbox, opts *Options) *keeper {
+func newKeeper(s *slot, opts *Options) *keeper {
 	k := &keeper{
-		slot: s, out: out, source: randomID(12),
+		slot: s, points: map[string]point{},
 		requests: make(chan *request), dirty: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -61,18 +81,25 @@ func newKeeper(s *slot, out *outbox, opts *Options) *keeper {
 	return k
 }
 
-// add stores lines and returns the first one's ID; the others follow it.
-func (k *keeper) add(kind, to string, texts []string) (ID, error) {
-	r := &request{kind: kind, to: to, texts: texts, done: make(chan struct{})}
+// ask hands r over and waits until the keeper is done with it.
+func (k *keeper) ask(r *request) error {
+	r.done = make(chan struct{})
 	select {
 	case k.requests <- r:
 		<-r.done
-		return r.first, r.err
+		return r.err
 	case <-k.quit:
-		return ID{}, ErrClosed
+		return ErrClosed
 	case <-k.done:
-		return ID{}, cmp.Or(k.err, ErrClosed)
+		return cmp.Or(k.err, ErrClosed)
 	}
+}
+
+// add stores lines and returns the first one's ID; the others follow it.
+func (k *keeper) add(p *pen, d draft) (ID, error) {
+	r := &request{pen: p, draft: d}
+	err := k.ask(r)
+	return r.first, err
 }
 
 // fits reports whether lines can be added to so many.
@@ -83,8 +110,11 @@ func (k *keeper) fits(texts []string, count, bytes int) bool {
 	return count+len(texts) <= k.max.lines && bytes <= k.max.bytes
 }
 
-// flush returns when all that was noted is written down, or can't be.
-func (k *keeper) flush() { _, _ = k.add("", "", nil) }
+// flush returns when all that was noted is written down, or why it can't be.
+func (k *keeper) flush() error { return k.ask(&request{}) }
+
+// do runs a job on the file, when all that was noted is written down.
+func (k *keeper) do(job func() error) error { return k.ask(&request{job: job}) }
 
 // note changes what is to be written down.
 func (k *keeper) note(change func()) {
@@ -101,11 +131,11 @@ func (k *keeper) noteAcked(lines []Line) {
 
 // noteRefused moves a line aside: in one note, or a crash could find it gone from
 // the one place and not yet in the other.
-func (k *keeper) noteRefused(l Line, why RefusedError) {
-	k.note(func() { k.acked, k.aside = append(k.acked, l), append(k.aside, refusal{l, why}) })
+func (k *keeper) noteRefused(room string, l Line, why RefusedError) {
+	k.note(func() { k.acked, k.aside = append(k.acked, l), append(k.aside, refusal{l, why, room}) })
 }
 
-func (k *keeper) notePoint(p point) { k.note(func() { k.point = p }) }
+func (k *keeper) notePoint(room string, p point) { k.note(func() { k.points[room] = p }) }
 
 // close writes down what is left and closes the file.
 func (k *keeper) close() error {
@@ -143,12 +173,12 @@ func (k *keeper) run() {
 	}
 }
 
-// gather takes all requests that wait, up to a bound.
+// gather takes all requests that wait, up to a bound or a job.
 func (k *keeper) gather(r *request) []*request {
 	batch := []*request{r}
-	for len(batch) < 256 {
+	for r.job == nil && len(batch) < 256 {
 		select {
-		case r := <-k.requests:
+		case r = <-k.requests:
 			batch = append(batch, r)
 		default:
 			return batch
@@ -162,61 +192,132 @@ func (k *keeper) gather(r *request) []*request {
 func (k *keeper) store(batch []*request) error {
 	lines := k.number(batch)
 	k.mu.Lock()
-	noted, acked, aside, at := k.noted, k.acked, k.aside, k.point
+	noted, acked, aside, points := k.noted, k.acked, k.aside, maps.Clone(k.points)
 	k.noted, k.acked, k.aside = false, nil, nil
+	clear(k.points)
 	k.mu.Unlock()
 	var err error
-	if noted || len(lines) > 0 {
+	if noted || slices.ContainsFunc(batch, (*request).writes) {
 		err = guard(func() error { // damage in what only a write reads
-			return k.slot.edit(func(e *edits) (err error) {
-				for i := range lines {
-					if lines[i].key, err = putLine(e, lines[i]); err != nil {
-						return err
-					}
-				}
-				return writeNotes(e, acked, aside, at)
+			return k.slot.edit(func(e *edits) error {
+				return cmp.Or(writeLines(e, batch, lines), writeNotes(e, acked, aside), writePoints(e, points, batch))
 			})
 		})
 	}
 	if err != nil {
-		k.note(func() { k.acked, k.aside = append(acked, k.acked...), append(aside, k.aside...) })
+		k.note(func() {
+			k.acked, k.aside = append(acked, k.acked...), append(aside, k.aside...)
+			for room, p := range points {
+				if _, later := k.points[room]; !later {
+					k.points[room] = p
+				}
+			}
+		})
 		if err = fmt.Errorf("write state file %s: %w", k.slot.path, err); !full(err) {
 			err = fmt.Errorf("%w: %w", ErrDisk, err)
 		}
-	} else {
-		k.last += uint64(len(lines))
-		k.out.add(lines)
 	}
-	for _, r := range batch {
-		if r.err == nil {
-			r.err = err
-		}
-		close(r.done)
-	}
+	k.settle(batch, lines, err)
 	if !errors.Is(err, ErrDisk) {
 		return nil
 	}
 	return err
 }
 
-// number makes lines of the requests for which there is room.
-func (k *keeper) number(batch []*request) (lines []Line) {
+// writes reports whether r changes the file.
+func (r *request) writes() bool {
+	return r.err == nil && (len(r.draft.texts) > 0 || r.answers != nil)
+}
+
+// settle hands on what was stored, and tells those who wait.
+func (k *keeper) settle(batch []*request, lines [][]Line, err error) {
+	for i, r := range batch {
+		if r.err == nil {
+			r.err = err
+		}
+		if err == nil && len(lines[i]) > 0 {
+			r.pen.last += uint64(len(lines[i]))
+			r.pen.out.add(lines[i])
+		}
+		if r.err == nil && r.answers != nil {
+			r.pen.feed.commit(r.answers)
+		}
+		if r.err == nil && r.job != nil {
+			r.err = r.job()
+		}
+		close(r.done)
+	}
+}
+
+// number makes lines of the requests for which there is room, in their order.
+func (k *keeper) number(batch []*request) (lines [][]Line) {
+	type use struct {
+		lines, bytes int
+		last         uint64
+		answered     *Message
+	}
 	now := time.Now().UTC()
-	count, bytes := k.out.size()
-	for _, r := range batch {
-		if !k.fits(r.texts, count, bytes) {
+	uses := map[*pen]*use{}
+	lines = make([][]Line, len(batch))
+	for i, r := range batch {
+		if r.pen == nil {
+			continue
+		}
+		u := uses[r.pen]
+		if u == nil {
+			count, bytes := r.pen.out.size()
+			u = &use{lines: count, bytes: bytes, last: r.pen.last}
+			uses[r.pen] = u
+		}
+		if !k.fits(r.draft.texts, u.lines, u.bytes) {
 			r.err = ErrOutboxFull
 			continue
 		}
-		count += len(r.texts)
-		r.first = ID{k.source, k.last + uint64(len(lines)) + 1}
-		for _, t := range r.texts {
-			bytes += len(t)
-			id := ID{k.source, k.last + uint64(len(lines)) + 1}
-			lines = append(lines, Line{ID: id, Kind: r.kind, To: r.to, Text: t, At: now})
+		if m := r.answers; m != nil {
+			if !r.pen.feed.ahead(m) || !m.after(u.answered) {
+				r.err = ErrCommitted
+				continue
+			}
+			u.answered = m
+		}
+		u.lines += len(r.draft.texts)
+		r.first = ID{r.pen.source, u.last + 1}
+		for _, t := range r.draft.texts {
+			u.bytes += len(t)
+			u.last++
+			d := &r.draft
+			lines[i] = append(lines[i], Line{ID: ID{r.pen.source, u.last}, Kind: d.kind, To: d.to, Text: t, At: now, once: d.once})
 		}
 	}
 	return lines
+}
+
+// writeLines writes the lines of each request, and notes under which keys.
+func writeLines(e *edits, batch []*request, lines [][]Line) (err error) {
+	for i, r := range batch {
+		for j := range lines[i] {
+			if lines[i][j].key, err = putLine(e, r.pen.room, lines[i][j]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writePoints writes the points that were noted, and those that go with lines.
+func writePoints(e *edits, points map[string]point, batch []*request) error {
+	points = maps.Clone(points)
+	for _, r := range batch {
+		if r.err == nil && r.answers != nil && !r.pen.fresh {
+			points[r.pen.room] = r.pen.feed.until(r.answers)
+		}
+	}
+	for room, p := range points {
+		if err := e.put(metaBucket, pointOf(room), p.bytes()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // full reports whether a write failed for want of room, before anything was synced:
@@ -227,7 +328,7 @@ func full(err error) bool {
 		(errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG))
 }
 
-func writeNotes(e *edits, acked []Line, aside []refusal, at point) error {
+func writeNotes(e *edits, acked []Line, aside []refusal) error {
 	for _, l := range acked {
 		if err := e.delete(outboxBucket, be(l.key)); err != nil {
 			return err
@@ -235,7 +336,7 @@ func writeNotes(e *edits, acked []Line, aside []refusal, at point) error {
 	}
 	for _, r := range aside {
 		v, err := json.Marshal(record{
-			Source: r.ID.Source, N: r.ID.N, Kind: r.Line.Kind, To: r.Line.To, Text: r.Line.Text, At: r.At, Code: r.Code, Reason: r.Message,
+			Room: r.room, Source: r.ID.Source, N: r.ID.N, Kind: r.Line.Kind, To: r.Line.To, Text: r.Line.Text, At: r.At, Code: r.Code, Reason: r.Message,
 		})
 		if err != nil {
 			return err
@@ -244,8 +345,5 @@ func writeNotes(e *edits, acked []Line, aside []refusal, at point) error {
 			return err
 		}
 	}
-	if at == (point{}) {
-		return nil
-	}
-	return e.put(metaBucket, pointKey, append(be(at.seq), at.cursor...))
+	return nil
 }

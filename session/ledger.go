@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"fmt"
 	"hash/crc64"
 
@@ -68,11 +69,12 @@ func storedSum(tx *bbolt.Tx) uint64 {
 
 // realSum is the sum of what is in the file.
 func realSum(tx *bbolt.Tx) (sum uint64) {
-	for _, key := range [][]byte{deviceKey, pointKey} {
-		if v := tx.Bucket(metaBucket).Get(key); v != nil {
-			sum += worth(metaBucket, key, v)
+	_ = tx.Bucket(metaBucket).ForEach(func(k, v []byte) error { // f has no error
+		if _, isPoint := roomOfPoint(k); isPoint || bytes.Equal(k, deviceKey) {
+			sum += worth(metaBucket, k, v)
 		}
-	}
+		return nil
+	})
 	_ = tx.Bucket(outboxBucket).ForEach(func(k, v []byte) error { // f has no error
 		sum += worth(outboxBucket, k, v)
 		return nil

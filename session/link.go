@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"slices"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,18 +13,44 @@ import (
 	"holdfast/transport"
 )
 
-// link is one connection of a session: it says hello, sends what the outbox holds,
-// and takes what comes.
+// link is one connection of a client: it says hello, joins the rooms, sends what their
+// outboxes hold, and takes what comes. The goroutine in serve reads, the one in send
+// writes.
 type link struct {
-	s    *Session
+	c    *Client
 	conn *transport.Conn
+	door *Session
 	wg   sync.WaitGroup // send
 
-	greeted atomic.Bool       // hello is written
-	live    bool              // level with the room
-	members map[string]bool   // as this connection tells
-	away    map[string]string // likewise
-	named   map[string]bool   // the sources that hello named
+	greeted atomic.Bool // hello is written
+
+	mu    sync.Mutex // guards what follows, and the parts' fields that say so
+	parts map[string]*part
+	ready []*part       // that may have something to say, each once
+	more  chan struct{} // there may be one
+}
+
+// part is a session's part in a connection.
+type part struct {
+	s *Session
+
+	// Guarded by link.mu.
+	queued bool            // it is in ready
+	asked  bool            // hello or join is written
+	in     bool            // and is answered by a welcome
+	not    time.Time       // no join before
+	named  map[string]bool // the sources that it named
+
+	// The writer's own.
+	known int       // changes of away that the server was told
+	due   time.Time // when it has to be looked at again; zero for never
+
+	// The reader's own.
+	turn    int  // of the feed
+	live    bool // level with the room
+	tries   int  // since it was, how often the server ended it
+	members map[string]bool
+	away    map[string]string
 }
 
 const (
@@ -35,18 +61,21 @@ const (
 	maxDelay = time.Hour
 )
 
+// errNoRoom ends a connection of which nobody has need any more.
+var errNoRoom = errors.New("no room is left")
+
 // errResync ends a connection whose two sides lost step; the next one resumes.
 var errResync = errors.New("lost step with the server")
+
+func newLink(c *Client, conn *transport.Conn, door *Session) *link {
+	return &link{c: c, conn: conn, door: door, parts: map[string]*part{}, more: make(chan struct{}, 1)}
+}
 
 // serve runs until the connection ends and returns why.
 func (l *link) serve() error {
 	late := time.AfterFunc(helloTimeout, func() { l.conn.Close(transport.CloseGoingAway, "") })
-	w, err := l.greet()
-	late.Stop()
-	if err != nil {
-		return err
-	}
-	if err := l.welcomed(w); err != nil {
+	defer late.Stop()
+	if err := l.greet(); err != nil {
 		return err
 	}
 	l.wg.Go(l.send)
@@ -54,6 +83,10 @@ func (l *link) serve() error {
 		f, err := l.read()
 		if err != nil {
 			return err
+		}
+		switch f.(type) {
+		case *wire.Welcome, *wire.Bye:
+			late.Stop()
 		}
 		if err := l.handle(f); err != nil {
 			return err
@@ -69,147 +102,137 @@ func (l *link) read() (wire.Frame, error) {
 	return wire.Decode(msg, wire.MaxToClient)
 }
 
-// greet says hello and returns the server's welcome.
-func (l *link) greet() (*wire.Welcome, error) {
-	s := l.s
-	hello := &wire.Hello{
-		Device: s.device, Key: s.key, Client: s.opts.Client,
-		Sources: s.out.sources(s.bases, s.keeper.source),
-		Cursor:  s.goOnFrom(), Backlog: s.backlog(),
-	}
-	l.named = map[string]bool{}
-	for _, b := range hello.Sources {
-		l.named[b.Source] = true
-	}
-	s.ghosts++
-	if err := l.conn.Write(wire.Encode(hello)); err != nil {
-		return nil, err
-	}
-	l.greeted.Store(true)
+// greet answers the server's challenge with hello.
+func (l *link) greet() error {
 	for {
 		f, err := l.read()
 		if err != nil {
-			return nil, err
-		}
-		switch f := f.(type) {
-		case *wire.Welcome:
-			s.ghosts--
-			return f, nil
-		case *wire.Bye:
-			s.ghosts--
-			return nil, l.bye(f)
-		}
-	}
-}
-
-// goOnFrom is the cursor to resume from.
-func (s *Session) goOnFrom() string {
-	if s.feed.rejoin() {
-		s.mu.Lock()
-		s.got = s.consumed
-		s.mu.Unlock()
-	}
-	return s.got.cursor
-}
-
-// backlog is how many lines of history to ask for: those that Open was told to begin
-// with, once.
-func (s *Session) backlog() int {
-	if s.begun {
-		return 0
-	}
-	return s.opts.Backlog
-}
-
-// welcomed takes over what the server says about both directions.
-func (l *link) welcomed(w *wire.Welcome) error {
-	s := l.s
-	first, history := !s.begun, s.backlog() != 0
-	l.conn.SetHeartbeat(millis(w.HeartbeatMS), millis(w.TimeoutMS))
-	for _, a := range w.Acks {
-		l.acked(a.Source, a.N)
-	}
-	l.members, l.away = map[string]bool{}, map[string]string{}
-	for _, m := range w.Members {
-		l.members[m] = true
-	}
-	if err := l.push(StateChange{State: Resuming, Missed: w.Missed}); err != nil {
-		return err
-	}
-	next := point{w.Cursor, s.got.seq}
-	switch {
-	case !w.Resumed && w.Reason == wire.ReasonDiverged:
-		next.seq, s.at0 = 0, 0 // numbers mean other lines now
-	case w.Resumed && !history && w.Cursor != s.got.cursor:
-		return fmt.Errorf("%w: resumed elsewhere", errResync)
-	case history:
-		next.seq = 0 // what an earlier session has shown comes again, marked
-	}
-	if !w.Resumed && w.Reason != wire.ReasonFresh {
-		if err := l.emit(item{Event: Gap{Lost: w.Lost, Reason: w.Reason}, keep: first}); err != nil {
 			return err
 		}
+		switch f := f.(type) {
+		case *wire.Challenge:
+			return l.hello(f)
+		case *wire.Bye:
+			return l.bye(f)
+		}
 	}
-	if s.got == (point{}) && !s.opts.Fresh { // or else, if nobody consumes, the next session would begin later
-		s.keeper.notePoint(next)
+}
+
+func (l *link) hello(ch *wire.Challenge) error {
+	c := l.c
+	j := l.entry(l.part(l.door))
+	f := &wire.Hello{
+		Host: c.dialed, Device: j.Device, Sources: j.Sources, Cursor: j.Cursor,
+		Backlog: j.Backlog, Window: j.Window, Client: c.opts.Client,
 	}
-	s.got, s.begun = next, true
-	if first { // who comes late is given all since now
-		s.mu.Lock()
-		s.consumed = next
-		s.mu.Unlock()
+	if ch.Former {
+		f.Former = c.id.former
 	}
-	if err := l.reached(next); err != nil {
+	f.Sign(c.id.key, ch, c.opts.Name)
+	if err := l.conn.Write(wire.Encode(f)); err != nil {
 		return err
 	}
-	s.out.connected(max(w.Limits.InFlight, 1), l.taken(w))
-	if n, oldest := s.out.stale(); n > 0 {
-		s.feed.push(item{Event: Stale{n, oldest}}, nil)
-	}
-	s.asks.connected()
+	l.greeted.Store(true)
 	return nil
 }
 
-// taken is what the server says to have of each source that hello named: what it
-// acknowledges, or more.
-func (l *link) taken(w *wire.Welcome) map[string]uint64 {
-	taken := map[string]uint64{}
-	for source := range l.named {
-		taken[source] = 0
+// entry is what joins p's room.
+func (l *link) entry(p *part) *wire.Join {
+	s := p.s
+	s.mu.Lock()
+	sources := s.out.sources(s.bases, s.pen.source)
+	backlog := s.opts.backlog
+	if s.begun {
+		backlog = 0
 	}
-	for _, a := range slices.Concat(w.Acks, w.Taken) {
-		taken[a.Source] = max(taken[a.Source], a.N)
+	s.ghosts++
+	s.mu.Unlock()
+	cursor, window := s.feed.offer()
+	named := map[string]bool{}
+	for _, b := range sources {
+		named[b.Source] = true
 	}
-	return taken
+	l.mu.Lock()
+	p.asked, p.in, p.named = true, false, named
+	l.mu.Unlock()
+	return &wire.Join{Room: s.room, Device: s.client.device, Sources: sources, Cursor: cursor, Backlog: backlog, Window: window}
 }
 
-// millis is a time that a server named.
-func millis(n int64) time.Duration {
-	return time.Duration(min(max(n, 0), maxDelay.Milliseconds())) * time.Millisecond
+// part returns the part of a room that is open, which is new if s was joined just now.
+func (l *link) part(s *Session) *part {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.partLocked(s)
 }
 
-// push changes the state.
-func (l *link) push(c StateChange) error {
-	l.s.setState(c)
-	return l.conn.Err()
-}
-
-// emit hands an event to the consumer.
-func (l *link) emit(it item) error {
-	if !l.s.feed.push(it, l.conn.Done()) {
-		return l.conn.Err()
+func (l *link) partLocked(s *Session) *part {
+	p := l.parts[s.room]
+	if p == nil || p.s != s {
+		p = &part{s: s}
+		l.parts[s.room] = p
 	}
-	return nil
+	return p
 }
 
-// logged hands over a part of the log that ends at p, with a line or without. What
-// an earlier session has shown must not move the cursor on disk back, and a Fresh
-// one does not move it at all.
-func (l *link) logged(e Event, p point) error {
-	return l.emit(item{Event: e, at: p, old: p.seq < l.s.at0 || l.s.opts.Fresh})
+// find returns the part of the room that a frame is about, nil if there is none, and whether
+// it was asked for and welcomed.
+func (l *link) find(room string) (p *part, asked, in bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p = l.parts[cmp.Or(room, l.door.room)]; p == nil {
+		return nil, false, false
+	}
+	return p, p.asked, p.in
 }
 
-func (l *link) reached(p point) error { return l.logged(nil, p) }
+// touch has the writer look at what s has to say, unless it is over. It waits for nothing.
+func (l *link) touch(s *Session) {
+	if s.over() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queueLocked(l.partLocked(s))
+}
+
+func (l *link) queueLocked(p *part) {
+	if !p.queued {
+		p.queued = true
+		l.ready = append(l.ready, p)
+	}
+	nudge(l.more)
+}
+
+// again joins the room of s once more, from where its feed is.
+func (l *link) again(s *Session) { l.outside(l.part(s), time.Time{}) }
+
+// outside is for a room that the connection is not in any more, or as good as. It joins
+// again, but not before some time.
+func (l *link) outside(p *part, not time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p.asked, p.in, p.not = false, false, not
+	l.queueLocked(p)
+}
+
+// drop forgets the part of a session that has ended.
+func (l *link) drop(s *Session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := l.parts[s.room]; p != nil && p.s == s {
+		delete(l.parts, s.room)
+	}
+}
+
+// rooms returns the parts that there are.
+func (l *link) rooms() (list []*part) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range l.parts {
+		list = append(list, p)
+	}
+	return list
+}
 
 // bye is the server's last word: it counts more than the close code, which may be
 // lost on the way.
@@ -226,10 +249,46 @@ func (l *link) bye(f *wire.Bye) error {
 			return err
 		}
 	}
+	return byeError(f, code)
+}
+
+func byeError(f *wire.Bye, code wire.Code) error {
 	return fmt.Errorf("server said bye: %s", cmp.Or(code.Text, "for an unknown reason"))
 }
 
-// leave says goodbye, so that nobody waits for us: without it the user would linger.
+// byeRoom is its last word about one room, while the connection goes on with the others.
+func (l *link) byeRoom(p *part, f *wire.Bye) {
+	s := p.s
+	code, known := wire.CodeOf(f.Code)
+	if known && !code.ComeBack() {
+		verdict := &RejectedError{Code: code, Message: f.Message}
+		if !s.haunted(verdict) {
+			l.drop(s)
+			s.finish(verdict)
+			return
+		}
+	}
+	p.tries++
+	p.live = false
+	delay := max(millis(f.RetryMS), pauseOf(p.tries))
+	s.lost()
+	s.setState(StateChange{State: Waiting, Attempt: p.tries, RetryIn: delay, Err: byeError(f, code)})
+	l.outside(p, time.Now().Add(delay))
+}
+
+// pauseOf is how long to wait before a room is joined for the nth time: as for a redial.
+func pauseOf(n int) time.Duration {
+	most := min(15*time.Second, 500*time.Millisecond<<min(n, 10))
+	return max(rand.N(most), 100*time.Millisecond)
+}
+
+// millis is a time that a server named.
+func millis(n int64) time.Duration {
+	return time.Duration(min(max(n, 0), maxDelay.Milliseconds())) * time.Millisecond
+}
+
+// leave says goodbye for all rooms, so that nobody waits for us: without it the user would
+// linger.
 func (l *link) leave() {
 	if l.greeted.Load() { // before that, it would not be understood
 		stuck := make(chan struct{})
@@ -245,47 +304,20 @@ func (l *link) leave() {
 	l.conn.Close(transport.CloseNormal, "")
 }
 
-// send writes lines as the outbox lets them go, until the connection dies.
-func (l *link) send() {
-	s := l.s
-	for said := 0; ; {
-		var ok bool
-		if said, ok = l.ask(said); !ok {
-			return
-		}
-		now := time.Now()
-		line, wait, ok := s.out.next(now)
-		if ok && !l.named[line.ID.Source] { // more sources than one hello can name
-			l.conn.Close(transport.CloseCode(wire.Resync.Close), wire.Resync.Word)
-			return
-		}
-		if ok {
-			f := &wire.Send{Source: line.ID.Source, N: line.ID.N, Kind: line.Kind, To: line.To, Text: line.Text}
-			if l.conn.Write(wire.Encode(f)) != nil {
-				return
-			}
-			continue
-		}
-		if patience, waiting := s.out.patience(now, s.opts.AckTimeout); waiting {
-			if patience <= 0 {
-				s.out.doubted(now)
-				l.conn.Probe()
-				continue
-			}
-			if wait == 0 || patience < wait {
-				wait = patience
-			}
-		}
-		var later <-chan time.Time
-		if wait > 0 {
-			later = time.After(wait)
-		}
-		select {
-		case <-s.out.changed:
-		case <-s.asks.changed:
-		case <-later:
-		case <-l.conn.Done():
-			return
-		}
+// goodbye leaves the room, if there is a connection, and gives that a moment.
+func (s *Session) goodbye() {
+	s.leaving.Store(true)
+	l := s.client.link.Load()
+	if l == nil {
+		return
 	}
+	l.touch(s)
+	patience := time.NewTimer(goodbye)
+	defer patience.Stop()
+	select {
+	case <-s.left:
+	case <-l.conn.Done():
+	case <-patience.C:
+	}
+	l.drop(s)
 }

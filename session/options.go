@@ -1,6 +1,8 @@
 package session
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,10 +20,11 @@ import (
 	"holdfast/transport"
 )
 
-// Options says who chats where, and tunes the session. Room and Name must be set;
-// of all else the zero value is ready to use.
+// Options says who chats where, and tunes the session. Name must be set, and for [Open]
+// also Room; of all else the zero value is ready to use. For [NewClient] the fields about
+// a room hold for each room that is joined.
 type Options struct {
-	Room string // letters, digits, "-" and "_"; at most 32; case does not count
+	Room string // letters, digits, "-" and "_"; at most wire.MaxName; case does not count
 	Name string // likewise
 
 	// Dir is where lines, cursors and the identity key are kept, on a disk that
@@ -37,7 +40,21 @@ type Options struct {
 	// Backlog lines, as if for the first time.
 	Fresh bool
 
-	// MaxLines and MaxBytes bound the outbox; when it is full, Send refuses. Zero
+	// ManualCommit consumes lines by [Session.Commit] and [Session.Reply] alone, for a program
+	// that has to finish with a line before it counts as consumed. Zero means that a
+	// line is consumed when the next one is asked for.
+	ManualCommit bool
+
+	// Exclusive lets no two processes with the same Dir be this user in the room at
+	// once, or for [NewClient] at this server: Open then fails with ErrInUse. Zero means
+	// that each of them is told all lines, and has its own cursor.
+	Exclusive bool
+
+	// Window is how many lines may wait in memory for the consumer. The server is asked
+	// for more as they are consumed. Zero means 1,024.
+	Window int
+
+	// MaxLines and MaxBytes bound the outbox of a room; when it is full, Send refuses. Zero
 	// means 10,000 lines and 8 MiB.
 	MaxLines int
 	MaxBytes int
@@ -46,6 +63,17 @@ type Options struct {
 	// transport.Options' defaults.
 	HTTPClient *http.Client
 	Header     http.Header
+
+	// Prepare is called before each attempt to connect and may change it, for an access
+	// token that is renewed: see transport.Options. It may change the URL's host, but not
+	// its path, which says room and user. Zero means that each attempt is like the first.
+	Prepare func(ctx context.Context, a *transport.Attempt) error
+
+	// Retryable is the verdict on why there is no connection: whether to dial again, or
+	// end the session with a RejectedError. It is for a place where a 401 or 403 comes from a
+	// gateway and passes. What the server says in its own frames is not put to it. Zero
+	// means transport.Retryable.
+	Retryable func(error) bool
 
 	// StaleAfter is the age from which a line that could not be sent is not sent
 	// without being asked: when there is a connection again, a Stale event tells of
@@ -60,7 +88,8 @@ type Options struct {
 	// probed. Zero means 3 s.
 	AckTimeout time.Duration
 
-	// Backoff makes the schedule of redials. Zero means transport.FullJitter.
+	// Backoff makes the schedule of redials; when that says backoff.Stop, the session ends
+	// with transport.ErrGaveUp. Zero means transport.FullJitter, which never does.
 	Backoff func() backoff.BackOff
 
 	// Client names the program to the server, for its log; at most 64 bytes.
@@ -92,9 +121,6 @@ func (o *Options) withDefaults() (Options, error) {
 		d = *o
 	}
 	var err error
-	if d.Room, err = wire.Name(d.Room); err != nil {
-		return d, fmt.Errorf("room: %w", err)
-	}
 	if d.Name, err = wire.Name(d.Name); err != nil {
 		return d, fmt.Errorf("user: %w", err)
 	}
@@ -103,16 +129,17 @@ func (o *Options) withDefaults() (Options, error) {
 			return d, err
 		}
 	}
-	if d.Backlog < -1 || len(d.Client) > wire.MaxID || d.MaxLines < 0 || d.MaxBytes < 0 || d.AckTimeout < 0 {
-		return d, errors.New("out of range: Backlog, Client, MaxLines, MaxBytes or AckTimeout")
+	if d.Backlog < -1 || len(d.Client) > wire.MaxID || d.MaxLines < 0 || d.MaxBytes < 0 || d.AckTimeout < 0 || d.Window < 0 {
+		return d, errors.New("out of range: Backlog, Client, MaxLines, MaxBytes, AckTimeout or Window")
 	}
 	set(&d.MaxLines, 10_000)
 	set(&d.MaxBytes, 8<<20)
 	set(&d.AckTimeout, 3*time.Second)
+	set(&d.Window, 1024)
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	d.Logger = d.Logger.With("room", d.Room, "user", d.Name)
+	d.Logger = d.Logger.With("user", d.Name)
 	return d, nil
 }
 
@@ -128,6 +155,7 @@ func (o *Options) transport(wake <-chan struct{}) *transport.Options {
 		Subprotocol: wire.Subprotocol,
 		Header:      o.Header,
 		HTTPClient:  o.HTTPClient,
+		Retryable:   o.Retryable,
 		Heartbeat:   o.Heartbeat,
 		DeadAfter:   o.DeadAfter,
 		ReadLimit:   wire.MaxToClient,
@@ -139,13 +167,16 @@ func (o *Options) transport(wake <-chan struct{}) *transport.Options {
 
 // server is where a session's server is found.
 type server struct {
-	url  string // of the room and user
+	url  *url.URL
 	addr string // host and port, the name of the slots' folder
 	host string // whom the identity is for
 }
 
-// locate checks the server's URL and adds the route.
-func locate(target, room, user string) (server, error) {
+// room is the URL of a room and user.
+func (s server) room(room, user string) string { return s.url.JoinPath("chat", room, user).String() }
+
+// locate checks the server's URL.
+func locate(target string) (server, error) {
 	u, err := url.Parse(target)
 	if err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Hostname() == "" {
 		return server{}, fmt.Errorf("server %q: want ws://HOST:PORT or wss://HOST", target)
@@ -153,18 +184,22 @@ func locate(target, room, user string) (server, error) {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return server{}, fmt.Errorf("server %q: want no user, query or fragment", target)
 	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"ws": "80", "wss": "443"}[u.Scheme]
-	}
+	port := cmp.Or(u.Port(), usualPort[u.Scheme])
 	host := strings.ToLower(u.Hostname())
 	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
 		host = "localhost" // by whichever of its names
 	}
 	addr := host + "_" + port + strings.TrimRight(u.Path, "/")
-	return server{
-		url:  u.JoinPath("chat", room, user).String(),
-		addr: url.PathEscape(strings.ReplaceAll(addr, ":", "_")),
-		host: host,
-	}, nil
+	return server{u, url.PathEscape(strings.ReplaceAll(addr, ":", "_")), host}, nil
+}
+
+var usualPort = map[string]string{"ws": "80", "wss": "443"}
+
+// hostHeader is what a request to u has as Host.
+func hostHeader(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	if u.Port() == usualPort[u.Scheme] {
+		host = strings.TrimSuffix(host, ":"+u.Port())
+	}
+	return host
 }

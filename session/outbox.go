@@ -16,7 +16,8 @@ type Line struct {
 	Text string
 	At   time.Time // when Send took it
 
-	key uint64 // its place in the slot's file
+	key  uint64 // its place in the slot's file
+	once string // the caller's key, as it is on the wire; empty if none
 }
 
 // outbox is the lines that are stored and not acknowledged, oldest first, and how
@@ -40,13 +41,13 @@ type outbox struct {
 	asking     bool   // the user is asked about stale lines; nothing goes out
 	released   uint64 // the key up to which they may go
 
-	changed chan struct{} // there may be something to send
+	changed func()        // there may be something to send; must not wait
 	emptied chan struct{} // closed while there are no lines; replaced when there are
 	freed   chan struct{} // closed when lines go; replaced then
 }
 
-func newOutbox(lines []Line, staleAfter time.Duration) *outbox {
-	o := &outbox{staleAfter: staleAfter, changed: make(chan struct{}, 1), emptied: make(chan struct{}), freed: make(chan struct{})}
+func newOutbox(lines []Line, staleAfter time.Duration, changed func()) *outbox {
+	o := &outbox{staleAfter: staleAfter, changed: changed, emptied: make(chan struct{}), freed: make(chan struct{})}
 	close(o.emptied)
 	o.add(lines)
 	if n := len(lines); n > 0 {
@@ -68,7 +69,7 @@ func (o *outbox) add(lines []Line) {
 	for _, l := range lines {
 		o.bytes += len(l.Text)
 	}
-	nudge(o.changed)
+	o.changed()
 }
 
 // size returns how much is stored.
@@ -105,7 +106,7 @@ func (o *outbox) connected(window int, taken map[string]uint64) {
 	o.sent, o.window, o.hold = 0, window, time.Time{}
 	o.sentHere, o.taken = 0, taken
 	o.weigh(time.Now())
-	nudge(o.changed)
+	o.changed()
 }
 
 // next takes the line that may be sent now. Without one, ok is false, and wait is how
@@ -197,7 +198,7 @@ func (o *outbox) drop(gone func(Line) bool) (removed []Line) {
 		o.lines = nil
 		close(o.emptied)
 	}
-	nudge(o.changed)
+	o.changed()
 	return removed
 }
 
@@ -216,7 +217,7 @@ func (o *outbox) retry(source string, n uint64, after time.Duration) bool {
 	if until := time.Now().Add(after); until.After(o.hold) {
 		o.hold = until
 	}
-	nudge(o.changed)
+	o.changed()
 	first := slices.IndexFunc(o.lines, func(l Line) bool { return l.ID.Source == source })
 	return first < 0 || o.lines[first].ID.N <= n
 }
@@ -232,6 +233,24 @@ func (o *outbox) largestSent() (l Line, ok bool) {
 		}
 	}
 	return l, ok
+}
+
+// has reports whether a line waits for its ack.
+func (o *outbox) has(id ID) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.ContainsFunc(o.lines, func(l Line) bool { return l.ID == id })
+}
+
+// said returns the line that waits and was said with the key once.
+func (o *outbox) said(once string) (l Line, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	i := slices.IndexFunc(o.lines, func(l Line) bool { return l.once == once })
+	if i < 0 {
+		return Line{}, false
+	}
+	return o.lines[i], true
 }
 
 // sources returns the sources of the lines in order, each once, followed by live. All

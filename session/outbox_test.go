@@ -81,7 +81,7 @@ func TestOutboxAgainstModel(t *testing.T) {
 }
 
 func testOutbox(t *testing.T, r *rand.Rand, reached map[string]int) {
-	o, m := newOutbox(nil, 0), &model{sent: map[ID]bool{}}
+	o, m := newOutbox(nil, 0, func() {}), &model{sent: map[ID]bool{}}
 	last := map[string]uint64{}
 	source := func() string { return string(rune('a' + r.IntN(3))) }
 	live := "a"
@@ -199,11 +199,11 @@ func TestOutboxNamesNoMoreSourcesThanAllowed(t *testing.T) {
 		lines = append(lines, Line{ID: ID{fmt.Sprint("s", i), 5}})
 	}
 	bases := map[string]uint64{"s1": 9, "live": 7} // 9 was refused before 5 was acknowledged
-	list := newOutbox(lines, 0).sources(bases, "live")
+	list := newOutbox(lines, 0, func() {}).sources(bases, "live")
 	if len(list) != 256 || list[0].Base != 4 || list[1].Base != 4 || list[255].Source != "s255" {
 		t.Errorf("%d sources: %v", len(list), list)
 	}
-	if list = newOutbox(lines[:1], 0).sources(bases, "live"); len(list) != 2 || list[1].Base != 7 {
+	if list = newOutbox(lines[:1], 0, func() {}).sources(bases, "live"); len(list) != 2 || list[1].Base != 7 {
 		t.Errorf("with one line: %v", list)
 	}
 }

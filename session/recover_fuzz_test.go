@@ -18,14 +18,14 @@ import (
 func paintSlot(t *testing.T) {
 	dir := t.TempDir()
 	im := &slotImage
-	use(t, dir, false, func(k *keeper) {
+	use(t, dir, false, func(k *desk) {
 		for i := range 9 {
 			add(t, k, fmt.Sprint("line ", i))
 		}
 		im.before = k.out.all()
 		k.noteAcked(k.out.ack(im.before[0].ID.Source, 3))
-		k.noteRefused(k.out.refuse(im.before[5].ID)[0], RefusedError{Code: "blank"})
-		k.notePoint(point{"cursor", 7})
+		k.noteRefused(ownRoom, k.out.refuse(im.before[5].ID)[0], RefusedError{Code: "blank"})
+		k.notePoint(ownRoom, point{"cursor", 7})
 		add(t, k, "the last")
 		im.lines = k.out.all()
 	})
@@ -89,14 +89,11 @@ const (
 )
 
 func recoverSlot(t *testing.T, dir string, empty bool) {
-	s, err := openSlot(dir, false)
+	s, err := openSlot(dir, false, false)
 	if err != nil {
 		return
 	}
-	st, err := s.load()
-	if err != nil {
-		t.Fatal("it opened, and can't be read:", err)
-	}
+	st := contentsOf(t, s)
 	lines, before := slotImage.lines, slotImage.before
 	if empty { // it is new
 		lines, before = nil, nil
@@ -104,9 +101,9 @@ func recoverSlot(t *testing.T, dir string, empty bool) {
 	if !slices.Equal(st.lines, lines) && !slices.Equal(st.lines, before) {
 		t.Fatalf("holds %v, want %v or %v", said(st.lines), said(lines), said(before))
 	}
-	k := newKeeper(s, newOutbox(st.lines, 0), &Options{MaxLines: 100, MaxBytes: 1 << 20})
+	k := newDesk(s, st.lines, &Options{MaxLines: 100, MaxBytes: 1 << 20})
 	go k.run()
-	if _, err := k.add("", "", []string{"more", strings.Repeat("x", 4000)}); err != nil {
+	if _, err := k.say("more", strings.Repeat("x", 4000)); err != nil {
 		if closed := k.close(); !errors.Is(err, errDamaged) || !errors.Is(closed, errDamaged) {
 			t.Fatalf("%v, %v; want that it is damaged", err, closed)
 		}
@@ -115,7 +112,7 @@ func recoverSlot(t *testing.T, dir string, empty bool) {
 	if err := k.close(); err != nil {
 		t.Fatal(err)
 	}
-	use(t, dir, false, func(k *keeper) {
+	use(t, dir, false, func(k *desk) {
 		if got := k.out.all(); len(got) != len(st.lines)+2 || !slices.Equal(got[:len(st.lines)], st.lines) {
 			t.Fatalf("holds %v after two more, and held %v", said(got), said(st.lines))
 		}

@@ -3,31 +3,68 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
-	"time"
+	"net/url"
 
 	"holdfast/session/wire"
 	"holdfast/transport"
 )
 
-// run keeps the session connected until ctx ends or the server will not have it.
-func (s *Session) run(ctx context.Context) {
-	verdict := s.connect(ctx)
-	for s.haunted(verdict) {
-		verdict = s.connect(ctx)
+// run keeps the client connected while it has rooms, until ctx ends.
+func (c *Client) run(ctx context.Context) {
+	for {
+		door := c.nextDoor(ctx)
+		if door == nil {
+			break
+		}
+		c.judge(c.connect(ctx, door))
 	}
-	s.mu.Lock()
-	s.err = verdict
-	s.mu.Unlock()
-	s.setState(StateChange{State: Closed, Err: verdict})
-	s.feed.end()
+	for _, s := range c.open() {
+		s.finish(context.Cause(ctx))
+	}
 }
 
-// haunted reports whether the client that a verdict calls our successor may be a
-// predecessor of ours: a hello can be overtaken by that of a later connection, or of
-// a later process, and takes over from it when it arrives. Each can do that once.
+// nextDoor waits for a room to connect for: nil if there will be none.
+func (c *Client) nextDoor(ctx context.Context) *Session {
+	for ctx.Err() == nil {
+		if rooms := c.open(); len(rooms) > 0 {
+			return rooms[0]
+		}
+		if c.solo {
+			c.shut()
+			return nil
+		}
+		select {
+		case <-c.some:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// verdict says that the server will not have some of the rooms.
+type verdict struct {
+	why   error
+	rooms []*Session
+}
+
+// judge ends the rooms of a verdict. But the client that a verdict calls our successor may be a
+// predecessor of ours.
+func (c *Client) judge(v verdict) {
+	for _, s := range v.rooms {
+		if !s.haunted(v.why) {
+			s.finish(v.why)
+		}
+	}
+}
+
+// haunted reports whether a hello of ours, or of a process before us, was overtaken by that of
+// a later connection: it takes over from it when it arrives. Each can do that once.
 func (s *Session) haunted(verdict error) bool {
 	r, ok := errors.AsType[*RejectedError](verdict)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if !ok || r.Code != wire.Superseded || s.ghosts == 0 {
 		return false
 	}
@@ -35,27 +72,75 @@ func (s *Session) haunted(verdict error) bool {
 	return true
 }
 
-// connect holds connections until ctx ends or one ends with a verdict.
-func (s *Session) connect(ctx context.Context) error {
-	s.setState(StateChange{State: Dialing})
-	for conn, err := range transport.Conns(ctx, s.at.url, s.opts.transport(s.wake)) {
+// answered notes that a hello or join was.
+func (s *Session) answered() {
+	s.mu.Lock()
+	s.ghosts = max(s.ghosts-1, 0)
+	s.mu.Unlock()
+}
+
+// connect holds connections that are made for door until ctx ends, door is left, or one
+// ends with a verdict.
+func (c *Client) connect(ctx context.Context, door *Session) verdict {
+	dialing, leave := context.WithCancel(ctx)
+	defer leave()
+	if !c.stand(door, leave) {
+		return verdict{}
+	}
+	c.tell(StateChange{State: Dialing})
+	opts := c.opts.transport(c.wake)
+	opts.Prepare = c.prepare
+	for conn, err := range transport.Conns(dialing, c.at.room(door.room, c.opts.Name), opts) {
 		if err != nil {
 			var failed *transport.RedialError
 			if errors.As(err, &failed); failed.RetryIn < 0 {
-				return rejected(failed.Err)
+				return verdict{rejected(failed.Err), []*Session{door}}
 			}
 			why := failed.Err
-			if errors.Is(why, transport.ErrClosed) && s.why != nil { // by us, for a reason
-				why = s.why
+			if errors.Is(why, transport.ErrClosed) && c.why != nil { // by us, for a reason
+				why = c.why
 			}
-			s.setState(StateChange{State: Waiting, Attempt: failed.Attempt, RetryIn: failed.RetryIn, Err: why})
+			c.tell(StateChange{State: Waiting, Attempt: failed.Attempt, RetryIn: failed.RetryIn, Err: why})
 			continue
 		}
-		if verdict := s.serve(ctx, conn); verdict != nil {
-			return verdict
+		if v := c.serve(ctx, conn, door); v.why != nil {
+			return v
 		}
 	}
-	return context.Cause(ctx)
+	return verdict{}
+}
+
+// prepare notes where an attempt goes: hello signs that.
+func (c *Client) prepare(ctx context.Context, a *transport.Attempt) error {
+	if c.opts.Prepare != nil {
+		if err := c.opts.Prepare(ctx, a); err != nil {
+			return err
+		}
+	}
+	u, err := url.Parse(a.URL)
+	if err == nil {
+		c.dialed = hostHeader(u)
+	}
+	return err
+}
+
+// stand makes s the door, unless it has ended meanwhile.
+func (c *Client) stand(s *Session, leave context.CancelFunc) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.door, c.leave = s, leave
+	return len(c.rooms) > 0 && c.rooms[0] == s
+}
+
+// tell notes and announces a change of the connection's, in all rooms.
+func (c *Client) tell(change StateChange) {
+	c.mu.Lock()
+	c.state = change
+	rooms := c.rooms
+	c.mu.Unlock()
+	for _, s := range rooms {
+		s.setState(change)
+	}
 }
 
 // rejected turns the reason for which a client must stay away into a RejectedError.
@@ -64,6 +149,8 @@ func rejected(err error) error {
 	var closed *transport.CloseError
 	var refused *transport.DialError
 	switch {
+	case errors.Is(err, transport.ErrGaveUp):
+		return fmt.Errorf("session: %w", err)
 	case errors.As(err, &closed):
 		r.Message = closed.Reason
 		if code, ok := wire.CodeOfClose(int(closed.Code)); ok {
@@ -89,69 +176,89 @@ func rejected(err error) error {
 	return &r
 }
 
-// serve is one connection's life. It returns a verdict if the session must end.
-func (s *Session) serve(ctx context.Context, conn *transport.Conn) error {
+// serve is one connection's life. It returns a verdict if rooms must end.
+func (c *Client) serve(ctx context.Context, conn *transport.Conn, door *Session) verdict {
 	if conn.Subprotocol() != wire.Subprotocol { // it would take hello, and the key in it, for a line of chat
-		return &RejectedError{Code: wire.Version, Message: "the server, or something before it, does not speak " + wire.Subprotocol}
+		why := &RejectedError{Code: wire.Version, Message: "the server, or something before it, does not speak " + wire.Subprotocol}
+		return verdict{why, []*Session{door}}
 	}
-	s.conn.Store(conn)
-	defer s.conn.Store(nil)
-	l := &link{s: s, conn: conn}
+	l := newLink(c, conn, door)
+	c.link.Store(l)
 	left := make(chan struct{})
 	stay := context.AfterFunc(ctx, func() {
 		defer close(left)
 		l.leave()
 	})
+	for _, s := range c.open() { // whoever comes later sees the link
+		if s != door {
+			l.touch(s)
+		}
+	}
 	err := l.serve()
-	s.asks.lost()
-	s.why = err
-	s.hold("")
+	c.why = err
+	c.link.Store(nil)
 	conn.Close(transport.CloseCode(wire.Resync.Close), "")
 	l.wg.Wait()
 	if !stay() {
 		<-left
 	}
-	tooBig, found := s.out.largestSent()
-	s.out.connected(0, nil)
-	s.mu.Lock()
-	s.status.Heard = conn.Heard()
-	s.mu.Unlock()
+	parts := l.rooms()
+	tooBig, of, found := largestSent(parts)
+	for _, p := range parts {
+		p.s.lost()
+		p.s.mu.Lock()
+		p.s.status.Heard = conn.Heard()
+		p.s.mu.Unlock()
+	}
 	if e, ok := errors.AsType[*transport.CloseError](err); ok && e.Code == transport.CloseTooBig {
 		if found { // set aside, or it would close every connection from now on
-			s.refused(tooBig.ID, RefusedError{Code: CodeTooBig, Message: "the server closes the connection at a line of this size"})
+			of.setAside(tooBig.ID, RefusedError{Code: CodeTooBig, Message: "the server closes the connection at a line of this size"})
 		}
-		return nil
+		return verdict{}
 	}
 	if r, ok := errors.AsType[*RejectedError](err); ok {
-		return r
+		return verdict{r, l.concerned()}
 	}
-	if !transport.Retryable(err) {
-		return rejected(err)
+	if !c.retryable(err) {
+		return verdict{rejected(err), l.concerned()}
 	}
-	return nil
+	return verdict{}
 }
 
-// hold notes and announces that the server puts lines off, or no longer. It is for run
-// alone.
-func (s *Session) hold(code string) {
-	s.mu.Lock()
-	changed := s.status.Held != code
-	s.status.Held = code
-	s.mu.Unlock()
-	if changed {
-		s.feed.push(item{Event: Held{code}}, nil)
+// retryable is the verdict on a connection's end.
+func (c *Client) retryable(err error) bool {
+	if c.opts.Retryable != nil {
+		return c.opts.Retryable(err)
 	}
+	return transport.Retryable(err)
 }
 
-// setState notes and announces a change. It is for run alone.
-func (s *Session) setState(c StateChange) {
-	s.mu.Lock()
-	s.status.State, s.status.Attempt, s.status.Err = c.State, c.Attempt, c.Err
-	s.status.RetryAt = time.Time{}
-	if c.State == Waiting {
-		s.status.RetryAt = time.Now().Add(c.RetryIn)
+// lost ends what a connection has done for the room.
+func (s *Session) lost() {
+	s.asks.lost()
+	s.out.connected(0, nil)
+	s.hold("")
+}
+
+// concerned returns whom a verdict on the whole connection is about: all that it has joined.
+func (l *link) concerned() (rooms []*Session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range l.parts {
+		if p.asked {
+			rooms = append(rooms, p.s)
+		}
 	}
-	s.mu.Unlock()
-	s.opts.Logger.Info("session "+c.State.String(), "attempt", c.Attempt, "err", c.Err)
-	s.feed.push(item{Event: c}, nil)
+	return rooms
+}
+
+// largestSent returns the longest line on its way, and whose it is: the one that a server's
+// limit on messages has hit.
+func largestSent(parts []*part) (longest Line, of *Session, found bool) {
+	for _, p := range parts {
+		if l, ok := p.s.out.largestSent(); ok && (!found || len(l.Text) > len(longest.Text)) {
+			longest, of, found = l, p.s, true
+		}
+	}
+	return longest, of, found
 }

@@ -2,6 +2,8 @@ package session_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/binary"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -31,6 +33,8 @@ type peer struct {
 	ended chan struct{}
 	err   error // why it ended; set before ended is closed
 	hello *wire.Hello
+
+	challenge *wire.Challenge
 }
 
 func scripted(t *testing.T, n *netsim.Net) *script {
@@ -52,6 +56,8 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ws.SetReadLimit(wire.MaxToClient)
 	p := &peer{t: s.t, ws: ws, req: r, in: make(chan wire.Frame, 1<<14), ended: make(chan struct{})}
+	nonce := base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(make([]byte, 24), uint64(s.dials.Load())))
+	p.challenge = &wire.Challenge{Nonce: nonce, Server: nonce}
 	s.peers <- p
 	defer close(p.ended)
 	for {
@@ -85,6 +91,7 @@ func (s *script) connect() *peer {
 func (s *script) accept() *peer {
 	s.t.Helper()
 	p := s.connect()
+	p.send(p.challenge)
 	p.hello = expect[*wire.Hello](p)
 	return p
 }

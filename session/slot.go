@@ -1,33 +1,35 @@
 package session
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// slot is the file of one open session. Only keeper, and openSlot before it, use it.
+// slot is the file of one open session, or of one open client with all its rooms. Only
+// keeper, and openSlot before it, use it.
 type slot struct {
 	db     *bbolt.DB
 	path   string
 	number int
 }
 
+// ownRoom is what a file of one room calls it: its folder has the name.
+const ownRoom = ""
+
 var (
-	metaBucket   = []byte("meta")   // format, device, point, sum
+	metaBucket   = []byte("meta")   // format, device, points, sum
 	outboxBucket = []byte("outbox") // key, big-endian: a record
 	asideBucket  = []byte("aside")  // key, big-endian: a record, refused
 
@@ -41,106 +43,16 @@ const slotFormat = "2"
 
 // record is a line as it stands in the file.
 type record struct {
+	Room   string    `json:"room,omitempty"` // not in a file of one room
 	Source string    `json:"source"`
 	N      uint64    `json:"n"`
 	Kind   string    `json:"kind,omitempty"`
 	To     string    `json:"to,omitempty"`
+	Once   string    `json:"once,omitempty"`
 	Text   string    `json:"text"`
 	At     time.Time `json:"at"`
 	Code   string    `json:"code,omitempty"`   // why it was refused
 	Reason string    `json:"reason,omitempty"` // in words
-}
-
-// maxSlots bounds how many sessions of one name may be open in one room.
-const maxSlots = 256
-
-// openSlot locks a slot in dir: the first free one with a cursor or, for a session
-// that begins afresh, without one, so that it does not keep the cursor from a
-// session that wants it. The unsent lines of the other free slots move in.
-func openSlot(dir string, fresh bool) (*slot, error) {
-	if err := makeDir(dir); err != nil {
-		return nil, fmt.Errorf("make state directory: %w", err)
-	}
-	free, taken, err := freeSlots(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		for _, s := range free { // nothing of theirs is left to write
-			_ = s.db.Close()
-		}
-	}()
-	mine := slices.IndexFunc(free, func(s *slot) bool { return s.hasPoint() != fresh })
-	if mine < 0 && !fresh && len(free) > 0 {
-		mine = 0
-	}
-	var s *slot
-	if mine >= 0 {
-		s = free[mine]
-		free = slices.Delete(free, mine, mine+1)
-	} else if s, err = newSlot(dir, taken, free); err != nil {
-		return nil, err
-	}
-	if err := syncDir(dir); err != nil { // whoever made the file may have been killed before that
-		return nil, errors.Join(fmt.Errorf("sync state directory: %w", err), s.db.Close())
-	}
-	for _, other := range free {
-		if err := s.adopt(other); err != nil {
-			return nil, errors.Join(fmt.Errorf("take over unsent lines: %w", err), s.db.Close())
-		}
-	}
-	return s, nil
-}
-
-// freeSlots locks and returns the slots that no process has open, in order, and the
-// numbers of those that one has.
-func freeSlots(dir string) (free []*slot, taken map[int]bool, err error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read state directory: %w", err)
-	}
-	var numbers []int
-	for _, e := range entries {
-		if n, err := strconv.Atoi(strings.TrimSuffix(e.Name(), ".db")); err == nil && strings.HasSuffix(e.Name(), ".db") {
-			numbers = append(numbers, n)
-		}
-	}
-	slices.Sort(numbers)
-	taken = map[int]bool{}
-	for _, n := range numbers {
-		s, err := lockSlot(dir, n)
-		switch {
-		case errors.Is(err, berrors.ErrTimeout):
-			taken[n] = true
-		case err != nil:
-			for _, s := range free {
-				_ = s.db.Close()
-			}
-			return nil, nil, err
-		default:
-			free = append(free, s)
-		}
-	}
-	return free, taken, nil
-}
-
-// newSlot makes the first slot that there is not. Another process may make it at the
-// same moment; then it is the next one's turn.
-func newSlot(dir string, taken map[int]bool, free []*slot) (*slot, error) {
-	for _, s := range free {
-		taken[s.number] = true
-	}
-	for n := range maxSlots {
-		if taken[n] {
-			continue
-		}
-		s, err := lockSlot(dir, n)
-		if errors.Is(err, berrors.ErrTimeout) {
-			continue
-		}
-		return s, err
-	}
-	return nil, fmt.Errorf("%d sessions of this name are open in this room: close some", maxSlots)
 }
 
 // lockSlot opens slot n and makes sure that all of it that matters can be read.
@@ -218,7 +130,24 @@ func (s *slot) prepare() error {
 	})
 }
 
-// hasPoint reports whether a session has left its cursor in the slot.
+// pointOf is the key of a room's point.
+func pointOf(room string) []byte {
+	if room == ownRoom {
+		return pointKey
+	}
+	return append(append([]byte(nil), pointKey...), "/"+room...)
+}
+
+// roomOfPoint is the room whose point stands at key, if it is the key of one.
+func roomOfPoint(key []byte) (room string, ok bool) {
+	rest, ok := bytes.CutPrefix(key, pointKey)
+	if !ok || len(rest) == 0 {
+		return ownRoom, ok
+	}
+	return string(rest[1:]), rest[0] == '/'
+}
+
+// hasPoint reports whether a session of the file's only room has left its cursor there.
 func (s *slot) hasPoint() (yes bool) {
 	_ = s.db.View(func(tx *bbolt.Tx) error {
 		yes = tx.Bucket(metaBucket).Get(pointKey) != nil
@@ -227,69 +156,50 @@ func (s *slot) hasPoint() (yes bool) {
 	return yes
 }
 
-// adopt moves the unsent lines of other to the end of s. If it is cut short between
-// the two writes both have them, until the next time: what s has is not added again.
-func (s *slot) adopt(other *slot) error {
-	state, err := other.load()
-	if err != nil || len(state.lines) == 0 {
-		return err
-	}
-	mine, err := s.load()
-	if err != nil {
-		return err
-	}
-	have := map[ID]bool{}
-	for _, l := range mine.lines {
-		have[l.ID] = true
-	}
-	err = s.edit(func(e *edits) error {
-		for _, l := range state.lines {
-			if have[l.ID] {
-				continue
-			}
-			if _, err := putLine(e, l); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return other.edit(func(e *edits) error {
-		for _, l := range state.lines {
-			if err := e.delete(outboxBucket, be(l.key)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // slotState is what a slot holds when it is opened.
 type slotState struct {
 	device string
-	point  point
-	lines  []Line
+	rooms  map[string]*roomState
+}
+
+// roomState is what it holds of one room.
+type roomState struct {
+	point point
+	lines []Line
+}
+
+// room returns the state of a room, of which nothing may be known.
+func (st *slotState) room(name string) *roomState {
+	r := st.rooms[name]
+	if r == nil {
+		r = new(roomState)
+		st.rooms[name] = r
+	}
+	return r
 }
 
 func (s *slot) load() (st slotState, err error) {
+	st.rooms = map[string]*roomState{}
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		if err := check(tx); err != nil {
 			return err
 		}
 		meta := tx.Bucket(metaBucket)
 		st.device = string(meta.Get(deviceKey))
-		if p := meta.Get(pointKey); len(p) >= 8 {
-			st.point = point{seq: number(p[:8]), cursor: string(p[8:])}
-		}
+		_ = meta.ForEach(func(key, p []byte) error { // f has no error
+			if room, ok := roomOfPoint(key); ok && len(p) >= 8 {
+				st.room(room).point = point{seq: number(p[:8]), cursor: string(p[8:])}
+			}
+			return nil
+		})
 		return tx.Bucket(outboxBucket).ForEach(func(k, v []byte) error {
 			var r record
 			if err := json.Unmarshal(v, &r); err != nil || len(k) != 8 || r.N == 0 {
 				return fmt.Errorf("%w: line %x", errDamaged, k[:min(len(k), 8)]) // damaged, it may be endless
 			}
-			st.lines = append(st.lines, Line{
-				ID: ID{r.Source, r.N}, Kind: r.Kind, To: r.To, Text: r.Text, At: r.At, key: number(k),
+			room := st.room(r.Room)
+			room.lines = append(room.lines, Line{
+				ID: ID{r.Source, r.N}, Kind: r.Kind, To: r.To, Text: r.Text, At: r.At, key: number(k), once: r.Once,
 			})
 			return nil
 		})
@@ -297,11 +207,11 @@ func (s *slot) load() (st slotState, err error) {
 	return st, err
 }
 
-func putLine(e *edits, l Line) (key uint64, err error) {
+func putLine(e *edits, room string, l Line) (key uint64, err error) {
 	if key, err = e.tx.Bucket(outboxBucket).NextSequence(); err != nil {
 		return 0, err
 	}
-	v, err := json.Marshal(record{Source: l.ID.Source, N: l.ID.N, Kind: l.Kind, To: l.To, Text: l.Text, At: l.At})
+	v, err := json.Marshal(record{Room: room, Source: l.ID.Source, N: l.ID.N, Kind: l.Kind, To: l.To, Once: l.once, Text: l.Text, At: l.At})
 	if err != nil {
 		return 0, err
 	}

@@ -14,31 +14,58 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// use opens a slot, lets f work with its keeper, and closes it.
-func use(t *testing.T, dir string, fresh bool, f func(*keeper)) slotState {
+// desk is a keeper and the one room that it writes for.
+type desk struct {
+	*keeper
+	pen *pen
+	out *outbox
+}
+
+func newDesk(s *slot, lines []Line, o *Options) *desk {
+	d := &desk{keeper: newKeeper(s, o), out: newOutbox(lines, 0, func() {})}
+	d.pen = &pen{room: ownRoom, source: randomID(12), out: d.out, feed: newFeed(point{}, 1, true, func() {})}
+	return d
+}
+
+func (d *desk) say(texts ...string) (ID, error) { return d.add(d.pen, draft{texts: texts}) }
+
+// contents is what a slot held when it was opened.
+type contents struct {
+	roomState
+	device string
+}
+
+func contentsOf(t *testing.T, s *slot) contents {
 	t.Helper()
-	s, err := openSlot(dir, fresh)
+	st, err := s.load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	state, err := s.load()
+	return contents{*st.room(ownRoom), st.device}
+}
+
+// use opens a slot, lets f work with its keeper, and closes it.
+func use(t *testing.T, dir string, fresh bool, f func(*desk)) contents {
+	t.Helper()
+	s, err := openSlot(dir, fresh, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := newKeeper(s, newOutbox(state.lines, 0), &Options{MaxLines: 10_000, MaxBytes: 8 << 20})
-	go k.run()
+	state := contentsOf(t, s)
+	d := newDesk(s, state.lines, &Options{MaxLines: 10_000, MaxBytes: 8 << 20})
+	go d.run()
 	defer func() {
-		if err := k.close(); err != nil {
+		if err := d.close(); err != nil {
 			t.Error(err)
 		}
 	}()
-	f(k)
+	f(d)
 	return state
 }
 
-func add(t *testing.T, k *keeper, texts ...string) ID {
+func add(t *testing.T, d *desk, texts ...string) ID {
 	t.Helper()
-	id, err := k.add("", "", texts)
+	id, err := d.say(texts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,16 +81,16 @@ func said(lines []Line) (list []string) {
 
 func TestSlotsAreLockedAndTakenOver(t *testing.T) {
 	dir := t.TempDir()
-	use(t, dir, false, func(a *keeper) {
-		a.notePoint(point{"c", 1})
+	use(t, dir, false, func(a *desk) {
+		a.notePoint(ownRoom, point{"c", 1})
 		first := add(t, a, "a1", "a2")
-		use(t, dir, false, func(b *keeper) {
+		use(t, dir, false, func(b *desk) {
 			if a.slot.number != 0 || b.slot.number != 1 {
 				t.Errorf("slots %d and %d", a.slot.number, b.slot.number)
 			}
 			add(t, b, "b1")
-			use(t, dir, false, func(c *keeper) { add(t, c, "c1") })
-			c := use(t, dir, false, func(k *keeper) {}) // the free one, not b's
+			use(t, dir, false, func(c *desk) { add(t, c, "c1") })
+			c := use(t, dir, false, func(k *desk) {}) // the free one, not b's
 			if !slices.Equal(said(c.lines), []string{"c1"}) {
 				t.Errorf("third slot: %v", said(c.lines))
 			}
@@ -73,7 +100,7 @@ func TestSlotsAreLockedAndTakenOver(t *testing.T) {
 		}
 	})
 	// The one with the cursor is taken; the others' lines move in, with their numbers.
-	state := use(t, dir, false, func(k *keeper) {
+	state := use(t, dir, false, func(k *desk) {
 		if k.slot.number != 0 {
 			t.Errorf("slot %d", k.slot.number)
 		}
@@ -86,9 +113,8 @@ func TestSlotsAreLockedAndTakenOver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		st, err := s.load()
-		if err != nil || (len(st.lines) > 0) != (n == 0) {
-			t.Errorf("slot %d holds %v: %v", n, said(st.lines), err)
+		if st := contentsOf(t, s); (len(st.lines) > 0) != (n == 0) {
+			t.Errorf("slot %d holds %v", n, said(st.lines))
 		}
 		_ = s.db.Close()
 	}
@@ -96,8 +122,8 @@ func TestSlotsAreLockedAndTakenOver(t *testing.T) {
 
 func TestAdoptionCutShort(t *testing.T) {
 	dir := t.TempDir()
-	use(t, dir, false, func(a *keeper) {
-		use(t, dir, false, func(b *keeper) { add(t, b, "b1", "b2") })
+	use(t, dir, false, func(a *desk) {
+		use(t, dir, false, func(b *desk) { add(t, b, "b1", "b2") })
 		add(t, a, "a1")
 	})
 	one, err := lockSlot(dir, 1)
@@ -109,11 +135,11 @@ func TestAdoptionCutShort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := use(t, dir, false, func(*keeper) {})
+	before := use(t, dir, false, func(*desk) {})
 	if err := os.WriteFile(one.path, copied, 0o600); err != nil { // as if the second write had not been
 		t.Fatal(err)
 	}
-	after := use(t, dir, false, func(*keeper) {})
+	after := use(t, dir, false, func(*desk) {})
 	if got := said(after.lines); !slices.Equal(got, []string{"a1", "b1", "b2"}) || !slices.Equal(ids(before.lines), ids(after.lines)) {
 		t.Errorf("once more: %v", got)
 	}
@@ -121,18 +147,18 @@ func TestAdoptionCutShort(t *testing.T) {
 
 func TestFreshLeavesTheCursorAlone(t *testing.T) {
 	dir := t.TempDir()
-	use(t, dir, false, func(k *keeper) { k.notePoint(point{"c", 1}) })
-	use(t, dir, true, func(k *keeper) {
+	use(t, dir, false, func(k *desk) { k.notePoint(ownRoom, point{"c", 1}) })
+	use(t, dir, true, func(k *desk) {
 		if k.slot.number != 1 {
 			t.Errorf("a fresh session took slot %d", k.slot.number)
 		}
-		state := use(t, dir, false, func(k *keeper) {})
+		state := use(t, dir, false, func(k *desk) {})
 		if state.point.cursor != "c" {
 			t.Errorf("the cursor was not free: %+v", state.point)
 		}
 		add(t, k, "from a script")
 	})
-	use(t, dir, true, func(k *keeper) {
+	use(t, dir, true, func(k *desk) {
 		if k.slot.number != 1 {
 			t.Errorf("a fresh session took slot %d", k.slot.number)
 		}
@@ -141,13 +167,13 @@ func TestFreshLeavesTheCursorAlone(t *testing.T) {
 
 func TestNewerFormatIsRefused(t *testing.T) {
 	dir := t.TempDir()
-	use(t, dir, false, func(k *keeper) {
+	use(t, dir, false, func(k *desk) {
 		err := k.slot.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(formatKey, []byte("3")) })
 		if err != nil {
 			t.Error(err)
 		}
 	})
-	_, err := openSlot(dir, false)
+	_, err := openSlot(dir, false, false)
 	if err == nil || !strings.Contains(err.Error(), "newer") || !strings.Contains(err.Error(), filepath.Join(dir, "0.db")) {
 		t.Errorf("error: %v", err)
 	}
@@ -172,7 +198,7 @@ func TestDamagedFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			use(t, dir, false, func(k *keeper) {
+			use(t, dir, false, func(k *desk) {
 				for i := range 60 {
 					add(t, k, fmt.Sprintf("line %0200d", i))
 				}
@@ -185,7 +211,7 @@ func TestDamagedFile(t *testing.T) {
 			if err := os.WriteFile(path, damage(b), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := openSlot(dir, false); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), path) {
+			if _, err := openSlot(dir, false, false); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), path) {
 				t.Errorf("error: %v", err)
 			}
 		})
@@ -196,19 +222,16 @@ func TestDamagedFile(t *testing.T) {
 // under shows when the file is opened: no other word is sent, and none is missing.
 func TestFlippedBits(t *testing.T) {
 	dir := t.TempDir()
-	use(t, dir, false, func(k *keeper) {
+	use(t, dir, false, func(k *desk) {
 		add(t, k, "first line", "second line")
-		k.notePoint(point{"cursor-of-mine", 7})
+		k.notePoint(ownRoom, point{"cursor-of-mine", 7})
 	})
 	path := filepath.Join(dir, "0.db")
-	s, err := openSlot(dir, false)
+	s, err := openSlot(dir, false, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := s.load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	st := contentsOf(t, s)
 	if err := s.db.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -232,12 +255,12 @@ func TestFlippedBits(t *testing.T) {
 				if err := os.WriteFile(filepath.Join(dir, "0.db"), b, 0o600); err != nil {
 					t.Fatal(err)
 				}
-				s, err := openSlot(dir, false)
+				s, err := openSlot(dir, false, false)
 				if err != nil {
 					continue // found
 				}
-				if got, err := s.load(); err != nil || !reflect.DeepEqual(got, st) {
-					t.Errorf("bit %d of %q: %q at %v, %v", bit, what, said(got.lines), got.point, err)
+				if got := contentsOf(t, s); !reflect.DeepEqual(got, st) {
+					t.Errorf("bit %d of %q: %q at %v", bit, what, said(got.lines), got.point)
 				}
 				_ = s.db.Close()
 			}
@@ -251,7 +274,7 @@ func TestFlippedBits(t *testing.T) {
 // TestFormerFormat: a file without a sum is taken as it is, and has one from then on.
 func TestFormerFormat(t *testing.T) {
 	dir := t.TempDir()
-	use(t, dir, false, func(k *keeper) {
+	use(t, dir, false, func(k *desk) {
 		add(t, k, "old")
 		k.flush()
 		err := k.slot.db.Update(func(tx *bbolt.Tx) error {
@@ -262,7 +285,7 @@ func TestFormerFormat(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	st := use(t, dir, false, func(k *keeper) { add(t, k, "new") })
+	st := use(t, dir, false, func(k *desk) { add(t, k, "new") })
 	if got := said(st.lines); !slices.Equal(got, []string{"old"}) {
 		t.Errorf("held %q", got)
 	}
@@ -274,7 +297,7 @@ func TestFormerFormat(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(b), `"text":"old"`, `"text":"odd"`)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openSlot(dir, false); !errors.Is(err, errDamaged) {
+	if _, err := openSlot(dir, false, false); !errors.Is(err, errDamaged) {
 		t.Errorf("error: %v", err)
 	}
 }
@@ -285,7 +308,7 @@ func TestEmptyFileIsNew(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "0.db"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	use(t, dir, false, func(k *keeper) { add(t, k, "a1") })
+	use(t, dir, false, func(k *desk) { add(t, k, "a1") })
 }
 
 func TestMakeDir(t *testing.T) {
@@ -311,11 +334,14 @@ func TestIdentity(t *testing.T) {
 	dir := t.TempDir()
 	key := func(dir, host string) string {
 		t.Helper()
-		k, err := identity(dir, host)
+		id, err := readIdentity(dir, host)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return k
+		if id.former != "" {
+			t.Error("a new user has a secret of before there were key pairs")
+		}
+		return string(id.key)
 	}
 	a := key(dir, "chat.example")
 	if key(dir, "chat.example") != a || key(dir, "other.example") == a || key(t.TempDir(), "chat.example") == a {
@@ -327,7 +353,7 @@ func TestIdentity(t *testing.T) {
 	}
 	host := map[string]string{}
 	for _, url := range []string{"ws://localhost:1", "ws://127.0.0.1:2", "wss://[::1]", "ws://LOCALHOST", "ws://127.9.9.9"} {
-		at, err := locate(url, "r", "u")
+		at, err := locate(url)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -340,7 +366,7 @@ func TestIdentity(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, keyFile), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := identity(dir, "h"); err == nil || !strings.Contains(err.Error(), "damaged") {
+		if _, err := readIdentity(dir, "h"); err == nil || !strings.Contains(err.Error(), "damaged") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -348,12 +374,12 @@ func TestIdentity(t *testing.T) {
 
 func TestLocate(t *testing.T) {
 	for _, bad := range []string{"", "chat.example", "http://h", "ws://", "ws://u:p@h", "ws://h?q=1", "ws://h#f", "ws://:80"} {
-		if at, err := locate(bad, "r", "u"); err == nil {
+		if at, err := locate(bad); err == nil {
 			t.Errorf("%q gives %+v", bad, at)
 		}
 	}
-	at, err := locate("wss://Chat.Example/base/", "general", "ana")
-	if err != nil || at.url != "wss://Chat.Example/base/chat/general/ana" || at.host != "chat.example" || strings.ContainsAny(at.addr, "/:") {
+	at, err := locate("wss://Chat.Example:443/base/")
+	if err != nil || at.room("general", "ana") != "wss://Chat.Example:443/base/chat/general/ana" || hostHeader(at.url) != "chat.example" || at.host != "chat.example" || strings.ContainsAny(at.addr, "/:") {
 		t.Errorf("%+v, %v", at, err)
 	}
 }

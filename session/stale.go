@@ -49,7 +49,7 @@ func (o *outbox) release() {
 		o.released = o.lines[n-1].key
 	}
 	o.asking = false
-	nudge(o.changed)
+	o.changed()
 }
 
 // discard removes and returns those of the lines that the server can't have: they were
@@ -89,11 +89,11 @@ func (s *Session) Discard(ids ...ID) int {
 	if len(lines) == 0 {
 		return 0
 	}
-	s.keeper.noteAcked(lines)
-	s.keeper.flush()
+	s.client.keeper.noteAcked(lines)
+	_ = s.client.keeper.flush() // if that fails, see above
 	for _, l := range lines {
 		why := &RefusedError{Code: CodeDiscarded, Message: "discarded before it was sent", Text: l.Text, Kind: l.Kind, To: l.To}
-		s.feed.push(item{Event: Receipt{ID: l.ID, Err: why}}, nil)
+		s.feed.push(item{Event: Receipt{ID: l.ID, Err: why}})
 	}
 	return len(lines)
 }

@@ -1,14 +1,18 @@
 package session_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cenkalti/backoff/v4"
+
 	"holdfast/session"
 	"holdfast/session/wire"
+	"holdfast/transport"
 	"holdfast/transport/netsim"
 )
 
@@ -311,5 +315,47 @@ func TestRedial(t *testing.T) {
 		}
 		n.Links()[0].Reset()
 		p.gone()
+	})
+}
+
+// A gateway's 401 passes where the program says so, with a token that is made anew for each
+// attempt; a schedule that ends ends the session.
+func TestTokenIsRenewed(t *testing.T) {
+	bubble(t, func(t *testing.T, n *netsim.Net) {
+		srv := scripted(t, n)
+		srv.refuse.Store(401)
+		attempts := 0
+		s := open(t, n, func(o *session.Options) {
+			o.Prepare = func(_ context.Context, a *transport.Attempt) error {
+				attempts++
+				a.Header.Set("Authorization", fmt.Sprint("Bearer ", attempts))
+				return nil
+			}
+			o.Retryable = func(err error) bool {
+				var refused *transport.DialError
+				return transport.Retryable(err) || errors.As(err, &refused) && refused.Status == 401
+			}
+		})
+		pass(time.Hour)
+		if st := s.Status().State; st == session.Closed || attempts < 100 {
+			t.Fatalf("%v after %d attempts", st, attempts)
+		}
+		srv.refuse.Store(0)
+		p := srv.accept()
+		if got := p.req.Header.Get("Authorization"); got != fmt.Sprint("Bearer ", attempts) {
+			t.Errorf("attempt %d says %q", attempts, got)
+		}
+	})
+}
+
+func TestBackoffStops(t *testing.T) {
+	bubble(t, func(t *testing.T, n *netsim.Net) {
+		s := open(t, n, func(o *session.Options) {
+			o.Backoff = func() backoff.BackOff { return backoff.WithMaxRetries(backoff.NewConstantBackOff(time.Second), 3) }
+		})
+		<-s.Done()
+		if err := s.Err(); !errors.Is(err, transport.ErrGaveUp) {
+			t.Errorf("ended with %v", err)
+		}
 	})
 }

@@ -102,15 +102,10 @@ func backlog(c *cli.Context) int {
 // openSession opens the session that the flags describe, and the log that it writes to.
 // Call the function that it returns when the session has ended.
 func openSession(c *cli.Context, room string, tune func(*session.Options)) (*session.Session, func(), error) {
-	server, o, err := sessionOptions(c, room)
+	server, o, closeLog, err := sessionOptions(c, room)
 	if err != nil {
 		return nil, nil, err
 	}
-	log, closeLog, err := logTo(c.String("log-file"))
-	if err != nil {
-		return nil, nil, err
-	}
-	o.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: logLevel(c)}))
 	tune(o)
 	s, err := session.Open(server, o)
 	if err != nil {
@@ -118,6 +113,27 @@ func openSession(c *cli.Context, room string, tune func(*session.Options)) (*ses
 		return nil, nil, openError(err)
 	}
 	return s, closeLog, nil
+}
+
+// openClient is openSession for several rooms, of which one is joined.
+func openClient(c *cli.Context, room string, tune func(*session.Options)) (*session.Client, *session.Session, func(), error) {
+	server, o, closeLog, err := sessionOptions(c, room)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	tune(o)
+	client, err := session.NewClient(server, o)
+	if err != nil {
+		closeLog()
+		return nil, nil, nil, openError(err)
+	}
+	s, err := client.Join(room)
+	if err != nil {
+		err = errors.Join(openError(err), client.Close())
+		closeLog()
+		return nil, nil, nil, err
+	}
+	return client, s, closeLog, nil
 }
 
 // oneRoom is the room that the argument or --room names; empty if none does.
@@ -135,26 +151,32 @@ func oneRoom(c *cli.Context) (string, error) {
 	return c.Args().First(), nil
 }
 
-// sessionOptions are the flags as session.Open has them, but for the log.
-func sessionOptions(c *cli.Context, room string) (server string, o *session.Options, err error) {
+// sessionOptions are the flags as session.Open has them, with the log that they name, which
+// is to be closed.
+func sessionOptions(c *cli.Context, room string) (server string, o *session.Options, closeLog func(), err error) {
 	name, err := mustName(c)
 	if err != nil {
-		return "", nil, err
+		return "", nil, nil, err
 	}
 	if room == "" {
-		return "", nil, usage("which room? name it with --room")
+		return "", nil, nil, usage("which room? name it with --room")
 	}
 	a, err := newAccess(c)
 	if err != nil {
-		return "", nil, err
+		return "", nil, nil, err
 	}
 	dir, err := stateDir(c)
 	if err != nil {
-		return "", nil, err
+		return "", nil, nil, err
+	}
+	log, closeLog, err := logTo(c.String("log-file"))
+	if err != nil {
+		return "", nil, nil, err
 	}
 	return a.server, &session.Options{
 		Room: room, Name: name, Dir: dir, Client: clientName(), Header: a.header, HTTPClient: a.client,
-	}, nil
+		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: logLevel(c)})),
+	}, closeLog, nil
 }
 
 // openError tells a malformed option, which is usage, from a slot that can't be used.

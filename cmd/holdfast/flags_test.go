@@ -228,7 +228,7 @@ func checkServerFlag(t *testing.T, command, name string) {
 	t.Helper()
 	values := map[string]string{
 		"data": t.TempDir(), "heartbeat": "3s", "dead-after": "1m", "linger": "2s", "hello-timeout": "3s", "drain-for": "4s", "name-ttl": "5h",
-		"history-age": "6h", "history-lines": "7", "log-level": "debug", "hide-rooms": "true", "listen": "0.0.0.0:1", "config": "/does/not/exist", "profile": "none",
+		"history-age": "6h", "history-lines": "7", "log-level": "debug", "hide-rooms": "true", "hostname": "chat.example", "listen": "0.0.0.0:1", "config": "/does/not/exist", "profile": "none",
 	}
 	made := func(args ...string) string {
 		text := ""

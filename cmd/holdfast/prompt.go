@@ -33,34 +33,23 @@ func prompt(ctx context.Context, c *cli.Context, room string, wait *patience, ot
 		return err
 	}
 	defer func() { err = errors.Join(err, ui.Close()) }()
-	var closers []func()
-	defer func() {
-		for _, f := range closers {
-			f()
-		}
-	}()
-	open := func(room string) (*session.Session, error) {
-		s, closeLog, err := openSession(c, room, func(o *session.Options) {
-			o.Backlog, o.StaleAfter = backlog(c), c.Duration("stale-after")
-		})
-		if err == nil {
-			closers = append(closers, closeLog)
-		}
-		return s, err
-	}
 	a, err := newAccess(c)
 	if err != nil {
 		return err
 	}
 	rooms := &ask.Client{Server: a.server, HTTP: a.client, Header: a.header}
-	s, err := open(room)
+	client, s, closeLog, err := openClient(c, room, func(o *session.Options) {
+		o.Backlog, o.StaleAfter = backlog(c), c.Duration("stale-after")
+	})
 	if err != nil {
 		return err
 	}
+	defer closeLog()
+	defer func() { err = errors.Join(err, client.Close()) }()
 	dir, err := stateHere(c)
 	if err == nil {
 		talk, err = chat.New(s, chat.Options{
-			Open: open, Describe: describe, Nearest: nearest, See: wait.follow, Rooms: rooms.Rooms, Others: others,
+			Open: func(room string) (*session.Session, error) { return client.Join(room) }, Describe: describe, Nearest: nearest, See: wait.follow, Rooms: rooms.Rooms, Others: others,
 			Version: fmt.Sprintf("holdfast %s, protocol %s", version(), wire.Subprotocol), Dir: dir,
 			Look: newLook(c, out), ASCII: ascii,
 			Bell: chat.Bell(c.String("bell")), Highlight: c.StringSlice("highlight"),

@@ -31,6 +31,7 @@ func serveCommand() *cli.Command {
 			checkedFlag("listen", "serve at `HOST:PORT`", "127.0.0.1:8080", check{test: checkListen}),
 			levelFlag(),
 			&cli.BoolFlag{Name: "hide-rooms", Usage: "list no rooms to those who don't know their names"},
+			&cli.StringSliceFlag{Name: "hostname", Usage: "serve only clients that dialled `HOST[:PORT]`, one of several; * is any"},
 		}, serverFlags(""), configFlags()),
 		Action: serve,
 	}
@@ -129,8 +130,8 @@ func serverOptions(c *cli.Context) (*server.Options, error) {
 	return &server.Options{
 		Heartbeat: c.Duration("heartbeat"), DeadAfter: c.Duration("dead-after"),
 		Linger: linger, HelloTimeout: c.Duration("hello-timeout"), NameTTL: c.Duration("name-ttl"),
-		HideRooms: c.Bool("hide-rooms"),
-		Keep:      history.Retention{Age: c.Duration("history-age"), Lines: c.Int("history-lines")},
+		HideRooms: c.Bool("hide-rooms"), Hosts: c.StringSlice("hostname"),
+		Keep: history.Retention{Age: c.Duration("history-age"), Lines: c.Int("history-lines")},
 	}, nil
 }
 

@@ -1,27 +1,67 @@
 package history
 
 import (
+	"crypto/rand"
 	"fmt"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
 
+// A claim says who holds a name and when they last used it. Both engines share its
+// rules.
+type claim struct {
+	Holder
+	used time.Time
+}
+
+// holds reports whether the claim stands at now. A use in the future, after a
+// clock went back, stands.
+func (c *claim) holds(now time.Time, ttl time.Duration) bool {
+	return ttl == 0 || now.Sub(c.used) <= ttl
+}
+
+// is reports whether by is who holds the claim, at any time.
+func (c *claim) is(by Holder) bool {
+	if c.HasKey() {
+		return c.Key == by.Key
+	}
+	return c.HasFormer() && c.Former == by.Former
+}
+
+// next is the claim after by used the name at now; mine is false, and it stays as it is,
+// if the name is somebody else's. Without a claim there is none to compare: held is nil.
+func (held *claim) next(by Holder, now time.Time, ttl time.Duration) (c claim, mine bool) {
+	if held == nil {
+		return claim{Holder{Key: by.Key}, now}, true
+	}
+	if !held.is(by) {
+		if held.holds(now, ttl) {
+			return *held, false
+		}
+		return claim{Holder{Key: by.Key}, now}, true
+	}
+	if held.used.After(now) {
+		now = held.used // a clock that went back takes nothing away
+	}
+	return claim{Holder{by.Key, held.Former}, now}, true
+}
+
 // Claim implements Store. It returns when the claim is durable. While writes wait
 // for room it does not: it confirms a claim without noting its use.
-func (d *disk) Claim(name string, key [32]byte, now time.Time, ttl time.Duration) (bool, error) {
+func (d *disk) Claim(name string, by Holder, now time.Time, ttl time.Duration) (holder Holder, mine bool, err error) {
 	if err := checkNames(name); err != nil {
-		return false, err
+		return holder, false, err
 	}
 	if err := d.enter(); err != nil {
-		return false, err
+		return holder, false, err
 	}
 	defer d.leave()
 	if d.space.stuck() {
-		return d.confirmClaim(name, key, now, ttl)
+		return d.confirmClaim(name, by, now, ttl)
 	}
-	ok, err := d.writeClaim(name, key, now, ttl)
-	if ok && err == nil {
+	c, mine, err := d.writeClaim(name, by, now, ttl)
+	if mine && err == nil {
 		// An empty log record with a sync makes all before it durable. It comes
 		// after writeClaim let others in, so that many claims share one sync.
 		err = d.db.LogData(nil, pebble.Sync)
@@ -30,69 +70,100 @@ func (d *disk) Claim(name string, key [32]byte, now time.Time, ttl time.Duration
 		err = d.Err()
 	}
 	if err != nil {
-		return false, fmt.Errorf("claim name: %w", err)
+		return holder, false, fmt.Errorf("claim name: %w", err)
 	}
-	return ok, nil
+	return c.Holder, mine, nil
 }
 
 // confirmClaim is Claim for when nothing can be written.
-func (d *disk) confirmClaim(name string, key [32]byte, now time.Time, ttl time.Duration) (bool, error) {
-	held, found, err := d.readClaim(name)
+func (d *disk) confirmClaim(name string, by Holder, now time.Time, ttl time.Duration) (holder Holder, mine bool, err error) {
+	held, err := d.readClaim(name)
 	switch {
-	case err == nil && found && held.key == key:
-		return true, d.Err()
-	case err == nil && found && held.holds(now, ttl):
-		return false, d.Err()
+	case err == nil && held != nil && held.HasKey() && held.is(by):
+		return held.Holder, true, d.Err()
+	case err == nil && held != nil && !held.is(by) && held.holds(now, ttl):
+		return held.Holder, false, d.Err()
 	case err == nil:
 		err = ErrFull
 	}
-	return false, fmt.Errorf("claim name: %w", err)
+	return holder, false, fmt.Errorf("claim name: %w", err)
 }
 
 // writeClaim looks the claim up and writes it, without a sync, as one step.
-func (d *disk) writeClaim(name string, key [32]byte, now time.Time, ttl time.Duration) (bool, error) {
+func (d *disk) writeClaim(name string, by Holder, now time.Time, ttl time.Duration) (c claim, mine bool, err error) {
 	d.claiming <- struct{}{} // not a mutex, as it is held across disk access
 	defer func() { <-d.claiming }()
-	held, found, err := d.readClaim(name)
+	held, err := d.readClaim(name)
 	if err != nil {
-		return false, err
-	}
-	if found && held.key != key && held.holds(now, ttl) {
-		return false, nil
-	}
-	if found && held.key == key && held.used.After(now) {
-		now = held.used // a clock that went back takes nothing away
-	}
-	return true, d.db.Set(claimKey(name), appendClaim(nil, claim{key, now}), pebble.NoSync)
-}
-
-func (d *disk) readClaim(name string) (c claim, found bool, err error) {
-	value, err := d.get(claimKey(name))
-	if err != nil || value == nil {
 		return c, false, err
 	}
-	c, err = decodeClaim(value)
-	return c, err == nil, err
+	if c, mine = held.next(by, now, ttl); !mine {
+		return c, false, nil
+	}
+	return c, true, d.db.Set(claimKey(name), appendClaim(nil, c), pebble.NoSync)
+}
+
+// readClaim returns nil if nobody ever claimed name.
+func (d *disk) readClaim(name string) (*claim, error) {
+	value, err := d.get(claimKey(name))
+	if err != nil || value == nil {
+		return nil, err
+	}
+	c, err := decodeClaim(value)
+	if err != nil {
+		return nil, err
+	}
+	return &c, nil
 }
 
 // Owner implements Store.
-func (d *disk) Owner(name string, now time.Time, ttl time.Duration) (key [32]byte, owned bool, err error) {
+func (d *disk) Owner(name string, now time.Time, ttl time.Duration) (holder Holder, owned bool, err error) {
 	if err := checkNames(name); err != nil {
-		return key, false, err
+		return holder, false, err
 	}
 	if err := d.enter(); err != nil {
-		return key, false, err
+		return holder, false, err
 	}
 	defer d.leave()
-	c, found, err := d.readClaim(name)
+	c, err := d.readClaim(name)
 	if err == nil {
 		err = d.Err()
 	}
 	if err != nil {
-		return key, false, fmt.Errorf("look up name: %w", err)
+		return holder, false, fmt.Errorf("look up name: %w", err)
 	}
-	if !found || !c.holds(now, ttl) {
-		return key, false, nil
+	if c == nil || !c.holds(now, ttl) {
+		return holder, false, nil
 	}
-	return c.key, true, nil
+	return c.Holder, true, nil
+}
+
+// ServerSeed implements Store.
+func (d *disk) ServerSeed() (seed [32]byte, err error) {
+	if err := d.enter(); err != nil {
+		return seed, err
+	}
+	defer d.leave()
+	d.claiming <- struct{}{}
+	defer func() { <-d.claiming }()
+	value, err := d.get(seedKey())
+	switch {
+	case err != nil:
+	case value == nil && d.space.stuck():
+		err = ErrFull
+	case value == nil:
+		rand.Read(seed[:])
+		err = d.db.Set(seedKey(), seed[:], pebble.Sync)
+	case len(value) != len(seed):
+		err = errDamaged
+	default:
+		seed = [32]byte(value)
+	}
+	if failure := d.Err(); failure != nil {
+		err = failure
+	}
+	if err != nil {
+		return [32]byte{}, fmt.Errorf("server seed: %w", err)
+	}
+	return seed, nil
 }

@@ -28,9 +28,10 @@ type item struct {
 	room   *room
 	entry  Entry
 	digest digest
+	once   string // the line's key
 }
 
-func (it *item) size() int { return lineSize(&it.entry.Line) }
+func (it *item) size() int { return lineSize(&it.entry.Line) + len(it.once) }
 
 func lineSize(line *Line) int {
 	return lineCost + len(line.User) + len(line.Source) + len(line.Kind) + len(line.Text)
@@ -182,6 +183,13 @@ func put(batch *pebble.Batch, it *item, key, value []byte) ([]byte, []byte, erro
 	value = appendMark(value[:0], line.N, line.At)
 	if err := batch.Set(key, value, nil); err != nil {
 		return key, value, err
+	}
+	if it.once != "" {
+		key = onceKey(key[:0], name, line.User, it.once)
+		value = appendMark(value[:0], it.entry.Seq, line.At)
+		if err := batch.Set(key, value, nil); err != nil {
+			return key, value, err
+		}
 	}
 	if line.Kind == KindVoid {
 		key = voidKey(key[:0], name, line.User, line.Source, line.N)

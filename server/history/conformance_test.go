@@ -253,7 +253,7 @@ func TestCloseWaitsForLines(t *testing.T) {
 		noError(t, s.Close())
 		_, openErr := s.Open("other", p.hear)
 		_, startErr := p.Start("", 0)
-		_, claimErr := s.Claim("ana", [32]byte{}, time.Now(), 0)
+		_, _, claimErr := s.Claim("ana", history.Holder{}, time.Now(), 0)
 		trimErr := s.Trim(t.Context(), history.Retention{}, time.Now())
 		for _, err := range []error{p.Append(history.Line{}), openErr, startErr, claimErr, trimErr} {
 			if !errors.Is(err, history.ErrClosed) {

@@ -78,9 +78,14 @@ func crashOnce(t *testing.T, rng *rand.Rand, fs *vfs.MemFS, shown []history.Entr
 		got, err := log.Source("ana", source)
 		noError(t, err)
 		equal(t, "mark of "+source, got.Mark, marks[source])
+		for n := range marks[source] + 3 {
+			said, err := log.Said("ana", onceKey(source, n), time.Now())
+			noError(t, err)
+			equal(t, fmt.Sprint(source, " ", n, " was said"), said, n%2 == 1 && n <= marks[source])
+		}
 	}
 
-	text := make([]byte, rng.IntN(3000))
+	text := string(make([]byte, rng.IntN(3000)))
 	for {
 		select {
 		case <-crashed:
@@ -92,9 +97,15 @@ func crashOnce(t *testing.T, rng *rand.Rand, fs *vfs.MemFS, shown []history.Entr
 		}
 		source := string(rune('a' + rng.IntN(3)))
 		marks[source]++
-		noError(t, log.Append(history.Line{User: "ana", Source: source, N: marks[source], Text: string(text), At: time.Now()}))
+		line := history.Line{User: "ana", Source: source, N: marks[source], Text: text, At: time.Now()}
+		if line.N%2 == 1 {
+			line.Once = onceKey(source, line.N)
+		}
+		noError(t, log.Append(line))
 	}
 }
+
+func onceKey(source string, n uint64) string { return fmt.Sprint(source, "-", n) }
 
 // Whatever is durable also survives when the crash comes amid flushes and trims.
 func TestCrashAmidFlush(t *testing.T) {

@@ -37,6 +37,11 @@ func FormatVersion(s Store) (int, error) {
 	return int(value[0]), err
 }
 
+// SetFormerClaim writes the claim of a secret, as format version 2 did.
+func SetFormerClaim(s Store, name string, secret [32]byte, used time.Time) error {
+	return s.(*disk).db.Set(claimKey(name), appendTime(secret[:], used), nil)
+}
+
 // Fail ends a disk store as Pebble does when it gives up.
 func Fail(s Store, format string, args ...any) { pebbleLog{s.(*disk)}.Fatalf(format, args...) }
 

@@ -129,7 +129,7 @@ func TestEngineGivesUp(t *testing.T) {
 	if err := p.Append(p.line("s", "late")); !errors.Is(err, errBroken) {
 		t.Errorf("Append: %v", err)
 	}
-	if ok, err := s.Claim("ana", [32]byte{}, time.Now(), 0); ok || !errors.Is(err, errBroken) {
+	if _, ok, err := s.Claim("ana", history.Holder{}, time.Now(), 0); ok || !errors.Is(err, errBroken) {
 		t.Errorf("Claim: %v, %v", ok, err)
 	}
 	if err := s.Close(); !errors.Is(err, errBroken) {
@@ -248,7 +248,7 @@ func TestOpenErrors(t *testing.T) {
 	t.Run("newer", func(t *testing.T) {
 		fs := vfs.NewCrashableMem()
 		s := openDisk(t, "h", fs)
-		noError(t, history.SetFormatVersion(s, 3))
+		noError(t, history.SetFormatVersion(s, 4))
 		noError(t, s.Close())
 		check(t, open("h", fs), history.ErrNewer, "use the version that wrote it")
 	})
@@ -260,7 +260,7 @@ func TestOpenErrors(t *testing.T) {
 		s = openDisk(t, "h", fs)
 		version, err := history.FormatVersion(s)
 		noError(t, err)
-		equal(t, "version", version, 2)
+		equal(t, "version", version, 3)
 	})
 	t.Run("newer engine", func(t *testing.T) {
 		fs := vfs.NewCrashableMem()

@@ -16,13 +16,20 @@ type Store interface {
 	// until its Log is closed.
 	Open(room string, sink func([]Entry)) (Log, error)
 
-	// Claim makes name belong to key (a hash of its owner's secret) and notes
-	// its use at now. It reports false, and changes nothing, if another key
-	// claimed the name and used it within ttl before now; ttl zero means for ever.
-	Claim(name string, key [32]byte, now time.Time, ttl time.Duration) (bool, error)
+	// Claim makes name belong to by.Key and notes its use at now. It reports false,
+	// and changes nothing, if somebody else holds the name and used it within ttl
+	// before now; ttl zero means for ever. Where a secret holds the name, by.Former
+	// being its hash passes it on to by.Key, in one step. holder is what is on record
+	// then: a key that took over from a secret keeps its hash.
+	Claim(name string, by Holder, now time.Time, ttl time.Duration) (holder Holder, mine bool, err error)
 
-	// Owner returns the key that holds name at now, if any does.
-	Owner(name string, now time.Time, ttl time.Duration) (key [32]byte, owned bool, err error)
+	// Owner returns who holds name at now, if anybody does.
+	Owner(name string, now time.Time, ttl time.Duration) (holder Holder, owned bool, err error)
+
+	// ServerSeed returns 32 random bytes from which the server makes its key pair. They
+	// are made when first asked for, are on disk before they are returned, and stay the
+	// same as long as the store exists.
+	ServerSeed() ([32]byte, error)
 
 	// NoteMembers notes who is a member of room from now on and who no longer is. It
 	// waits neither for the disk nor for room on it: after a power cut, or while a
@@ -35,7 +42,7 @@ type Store interface {
 	Members() (members map[string][]string, closed time.Time)
 
 	// Trim drops the lines of every room that keep does not cover, and the marks
-	// of sources that were not used for MarkTTL.
+	// of sources and the keys of lines that were not used for MarkTTL.
 	Trim(ctx context.Context, keep Retention, now time.Time) error
 
 	// Failed is closed when the store can no longer promise durability; Err says
@@ -60,6 +67,10 @@ type Log interface {
 	// Source returns the durable state of a source of user's.
 	Source(user, source string) (Source, error)
 
+	// Said reports whether user said a line with this key, Line.Once, within MarkTTL
+	// before now. It may tell of one before it comes out of the sink.
+	Said(user, once string, now time.Time) (bool, error)
+
 	// Start finds where a reader goes on who holds cursor, or who holds none
 	// (""), and who wants to see the last backlog lines (-1 means all). With both
 	// it goes on from whichever is earlier; a cursor that fits is still resumed,
@@ -79,6 +90,21 @@ type Log interface {
 	Close() error
 }
 
+// Holder is who holds a name, or asks for it.
+type Holder struct {
+	// Key is the public key; zero if a secret still holds the name.
+	Key [32]byte
+	// Former is the SHA-256 of the secret that held the name before there were key
+	// pairs; zero if none did. What was said privately then is for whoever has it.
+	Former [32]byte
+}
+
+// HasKey reports whether h is a key, and not only a secret.
+func (h *Holder) HasKey() bool { return h.Key != [32]byte{} }
+
+// HasFormer reports whether h has a secret.
+func (h *Holder) HasFormer() bool { return h.Former != [32]byte{} }
+
 // Line is what a client said.
 type Line struct {
 	User   string    // who said it
@@ -91,6 +117,10 @@ type Line struct {
 	// Only of a KindPrivate line: whom it is for, and what tells its readers, which
 	// is for the caller to know.
 	To, Readers string
+
+	// Once is a key by which Said finds the line; the caller sees to it that it is said
+	// once. It is kept with the line and not part of it: what comes back has none.
+	Once string
 }
 
 const (

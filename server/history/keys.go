@@ -15,9 +15,11 @@ import (
 //	l room 0 seq                   a line: see record.go
 //	m room 0 user 0 source         mark of a source and its last use
 //	x room 0 user 0 source 0 n     code of a refused line
+//	o room 0 user 0 once           line that was said with this key: position and time
 //	e room 0 seq                   epoch that wrote the lines from seq on
 //	t room                         trimmed edge: last dropped position, digest at it
 //	c name                         who claimed a name, and its last use
+//	k                              seed of the server's key pair
 //	p room 0 user                  a member, as noted last
 //	s                              when the store was closed; not there while it is open
 const (
@@ -25,16 +27,20 @@ const (
 	linePrefix    = 'l'
 	markPrefix    = 'm'
 	voidPrefix    = 'x'
+	oncePrefix    = 'o'
 	epochPrefix   = 'e'
 	trimPrefix    = 't'
 	claimPrefix   = 'c'
+	seedPrefix    = 'k'
 	memberPrefix  = 'p'
 	closedPrefix  = 's'
 )
 
 // formatVersion is the version of the keys and records here.
 // 2: private lines have two strings more. What was written in version 1 is the same.
-const formatVersion = 2
+// 3: names are claimed by keys, and there are lines said once. Claims of version 2 can be
+// read.
+const formatVersion = 3
 
 func versionKey() []byte { return []byte{versionPrefix} }
 
@@ -62,6 +68,10 @@ func voidKey(dst []byte, room, user, source string, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(dst, n)
 }
 
+func onceKey(dst []byte, room, user, once string) []byte {
+	return sourceKey(dst, oncePrefix, room, user, once)
+}
+
 func sourceKey(dst []byte, kind byte, room, user, source string) []byte {
 	dst = roomKey(dst, kind, room)
 	dst = append(dst, user...)
@@ -72,6 +82,8 @@ func sourceKey(dst []byte, kind byte, room, user, source string) []byte {
 func trimKey(room string) []byte { return append([]byte{trimPrefix}, room...) }
 
 func claimKey(name string) []byte { return append([]byte{claimPrefix}, name...) }
+
+func seedKey() []byte { return []byte{seedPrefix} }
 
 func closedKey() []byte { return []byte{closedPrefix} }
 

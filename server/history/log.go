@@ -141,11 +141,13 @@ func (r *room) wrote(epoch uint64) bool {
 
 // Append implements Log.
 func (r *room) Append(line Line) error {
-	if err := checkNames(line.User, line.Source); err != nil {
+	if err := checkNames(line.User, line.Source, line.Once); err != nil {
 		return err
 	}
 	line.At = fromMillis(uint64(line.At.UnixMilli()))
-	size := lineSize(&line)
+	once := line.Once
+	line.Once = ""
+	size := lineSize(&line) + len(once)
 	d := r.d
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -171,6 +173,7 @@ func (r *room) Append(line Line) error {
 		room:   r,
 		entry:  Entry{Line: line, Seq: r.last.seq, Cursor: cursor{d.epoch, r.last}.String()},
 		digest: r.last.digest,
+		once:   once,
 	})
 	d.signal()
 	return nil

@@ -17,7 +17,9 @@ type book struct {
 	opening []int           // of the store, the one that wrote the line
 	edge    int             // so many are trimmed
 	sources map[string]*mark
-	pending []history.Line // appended, not yet known to be durable
+	said    map[string]time.Time // by key
+	keys    map[string]string    // of lines, by their texts: nobody else tells them
+	pending []history.Line       // appended, not yet known to be durable
 }
 
 // mark is the state of one source.
@@ -26,13 +28,15 @@ type mark struct {
 	used time.Time
 }
 
-func newBook() *book { return &book{sources: map[string]*mark{}} }
+func newBook() *book {
+	return &book{sources: map[string]*mark{}, said: map[string]time.Time{}, keys: map[string]string{}}
+}
 
 // copied is a book that goes its own way from now on.
 func (b *book) copied() *book {
 	c := &book{
 		lines: slices.Clip(b.lines), opening: slices.Clip(b.opening), edge: b.edge,
-		sources: map[string]*mark{}, pending: slices.Clone(b.pending),
+		sources: map[string]*mark{}, pending: slices.Clone(b.pending), said: maps.Clone(b.said), keys: maps.Clone(b.keys),
 	}
 	for id, m := range b.sources {
 		c.sources[id] = &mark{history.Source{Mark: m.Mark, Voids: maps.Clone(m.Voids)}, m.used}
@@ -79,6 +83,9 @@ func (b *book) learn(t *rapid.T, e history.Entry, opening int) {
 		b.sources[e.Source] = m
 	}
 	m.Mark, m.used = e.N, e.At
+	if key := b.keys[e.Text]; key != "" {
+		b.said[key] = e.At
+	}
 	if e.Kind == history.KindVoid {
 		if m.Voids == nil {
 			m.Voids = map[uint64]string{}

@@ -173,6 +173,10 @@ func (m *library) append(t *rapid.T) {
 			line.Kind, line.To, line.Readers = history.KindPrivate, "bob", "ana's key bob's key"
 		}
 		b.pending = append(b.pending, line)
+		if line.Kind != history.KindVoid && rapid.Bool().Draw(t, "once") {
+			line.Once = rapid.SampledFrom(sources).Draw(t, "key") // which are not to be mixed up
+			b.keys[line.Text] = line.Once
+		}
 		sure(t, s.Append(line))
 	}
 }
@@ -284,15 +288,15 @@ func (m *library) claim(t *rapid.T) {
 	ttl := rapid.SampledFrom([]time.Duration{0, 2 * time.Hour}).Draw(t, "ttl")
 	held, found := m.claims[name]
 	stands := found && (ttl == 0 || m.now.Sub(held.used) <= ttl)
-	want := [32]byte{}
+	want := history.Holder{}
 	if stands {
-		want[0] = held.key
+		want.Key[0] = held.key
 	}
 	if got, owned, err := m.store.Owner(name, m.now, ttl); err != nil || owned != stands || got != want {
 		t.Fatalf("%s belongs to %v, %v, %v; want %v, %v", name, got, owned, err, want, stands)
 	}
 	may := !stands || held.key == key
-	if got, err := m.store.Claim(name, [32]byte{key}, m.now, ttl); err != nil || got != may {
+	if _, got, err := m.store.Claim(name, history.Holder{Key: [32]byte{key}}, m.now, ttl); err != nil || got != may {
 		t.Fatalf("%s claimed by %d: %v, %v; want %v", name, key, got, err, may)
 	}
 	if may {
@@ -332,6 +336,12 @@ func (m *library) checkMarks(t *rapid.T, s *shelf, b *book) {
 		sure(t, err)
 		if want := b.mark(source); !reflect.DeepEqual(got, want) {
 			t.Fatalf("source %s: %+v, want %+v", source, got, want)
+		}
+		said, err := s.Said("ana", source, m.now)
+		sure(t, err)
+		at, found := b.said[source]
+		if want := found && !at.Before(m.now.Add(-history.MarkTTL)); said != want {
+			t.Fatalf("key %s was said: %v, want %v", source, said, want)
 		}
 	}
 }

@@ -2,7 +2,9 @@ package history
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 )
@@ -16,9 +18,10 @@ func Memory() Store {
 		wake:    make(chan struct{}, 1),
 		done:    make(chan struct{}),
 		rooms:   make(map[string]*memRoom),
-		claims:  make(map[string]claim),
+		claims:  make(map[string]*claim),
 		members: make(members),
 	}
+	rand.Read(m.seed[:])
 	go m.run()
 	return m
 }
@@ -30,7 +33,8 @@ type memory struct {
 
 	mu      sync.Mutex
 	rooms   map[string]*memRoom
-	claims  map[string]claim
+	claims  map[string]*claim
+	seed    [32]byte // constant
 	members members
 	queue   []memLine
 	closing bool
@@ -44,13 +48,15 @@ type memRoom struct {
 	spans   []span
 	lines   []memLine // from just after the edge to the head
 	sources map[[2]string]*memSource
-	log     *memLog // nil while the room is not open
+	said    map[[2]string]time.Time // by user and Line.Once
+	log     *memLog                 // nil while the room is not open
 }
 
 type memLine struct {
 	log    *memLog // of whom it came
 	entry  Entry
 	digest digest
+	once   string
 }
 
 type memSource struct {
@@ -67,7 +73,7 @@ func (m *memory) Open(name string, sink func([]Entry)) (Log, error) {
 	}
 	r := m.rooms[name]
 	if r == nil {
-		r = &memRoom{edge: origin(name), head: origin(name), sources: make(map[[2]string]*memSource)}
+		r = &memRoom{edge: origin(name), head: origin(name), sources: make(map[[2]string]*memSource), said: make(map[[2]string]time.Time)}
 		m.rooms[name] = r
 	}
 	if r.log != nil {
@@ -115,6 +121,9 @@ func (m *memory) store(batch []memLine) (order []*memLog, lines map[*memLog][]En
 			r.sources[[2]string{e.User, e.Source}] = s
 		}
 		s.Mark, s.used = e.N, e.At
+		if line.once != "" {
+			r.said[[2]string{e.User, line.once}] = e.At
+		}
 		if e.Kind == KindVoid {
 			if s.Voids == nil {
 				s.Voids = make(map[uint64]string)
@@ -138,34 +147,40 @@ func (m *memory) signal() {
 }
 
 // Claim implements Store.
-func (m *memory) Claim(name string, key [32]byte, now time.Time, ttl time.Duration) (bool, error) {
+func (m *memory) Claim(name string, by Holder, now time.Time, ttl time.Duration) (holder Holder, mine bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closing {
-		return false, ErrClosed
+		return holder, false, ErrClosed
 	}
-	held, found := m.claims[name]
-	if found && held.key != key && held.holds(now, ttl) {
-		return false, nil
+	c, mine := m.claims[name].next(by, now, ttl)
+	if mine {
+		m.claims[name] = &c
 	}
-	if found && held.key == key && held.used.After(now) {
-		now = held.used // a clock that went back takes nothing away
-	}
-	m.claims[name] = claim{key, now}
-	return true, nil
+	return c.Holder, mine, nil
 }
 
 // Owner implements Store.
-func (m *memory) Owner(name string, now time.Time, ttl time.Duration) (key [32]byte, owned bool, err error) {
+func (m *memory) Owner(name string, now time.Time, ttl time.Duration) (holder Holder, owned bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closing {
-		return key, false, ErrClosed
+		return holder, false, ErrClosed
 	}
-	if c, found := m.claims[name]; found && c.holds(now, ttl) {
-		return c.key, true, nil
+	if c := m.claims[name]; c != nil && c.holds(now, ttl) {
+		return c.Holder, true, nil
 	}
-	return key, false, nil
+	return holder, false, nil
+}
+
+// ServerSeed implements Store.
+func (m *memory) ServerSeed() ([32]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closing {
+		return [32]byte{}, ErrClosed
+	}
+	return m.seed, nil
 }
 
 // Trim implements Store.
@@ -203,6 +218,7 @@ func (r *memRoom) trim(keep Retention, now time.Time) {
 			delete(r.sources, name)
 		}
 	}
+	maps.DeleteFunc(r.said, func(_ [2]string, at time.Time) bool { return at.Before(now.Add(-MarkTTL)) })
 }
 
 // Failed implements Store. A nil channel is never closed.

@@ -3,6 +3,7 @@ package history
 import (
 	"fmt"
 	"maps"
+	"time"
 )
 
 // memLog is one opening of a room. Its fields but sink are guarded by memory.mu.
@@ -25,12 +26,15 @@ func (l *memLog) Append(line Line) error {
 	if m.closing || l.closed {
 		return ErrClosed
 	}
+	once := line.Once
+	line.Once = ""
 	l.last, m.scratch = l.last.next(m.scratch, &line)
 	l.waiting++
 	m.queue = append(m.queue, memLine{
 		log:    l,
 		entry:  Entry{line, l.last.seq, cursor{m.epoch, l.last}.String()},
 		digest: l.last.digest,
+		once:   once,
 	})
 	m.signal()
 	return nil
@@ -56,6 +60,17 @@ func (l *memLog) Source(user, source string) (Source, error) {
 		return Source{}, nil
 	}
 	return Source{Mark: s.Mark, Voids: maps.Clone(s.Voids)}, nil
+}
+
+// Said implements Log.
+func (l *memLog) Said(user, once string, now time.Time) (bool, error) {
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	if err := l.usable(); err != nil {
+		return false, err
+	}
+	at, found := l.room.said[[2]string{user, once}]
+	return found && !at.Before(now.Add(-MarkTTL)), nil
 }
 
 // Start implements Log.

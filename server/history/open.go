@@ -135,7 +135,7 @@ func (d *disk) checkVersion() error {
 		return err
 	}
 	switch {
-	case value == nil, len(value) == 1 && value[0] == 1:
+	case value == nil, len(value) == 1 && value[0] > 0 && value[0] < formatVersion:
 		err := d.db.Set(versionKey(), []byte{formatVersion}, pebble.Sync)
 		if failure := d.fence.failure(); failure != nil {
 			err = failure

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -182,6 +183,33 @@ func (r *room) Source(user, source string) (Source, error) {
 		s.Voids = nil
 	}
 	return s, nil
+}
+
+// Said implements Log.
+func (r *room) Said(user, once string, now time.Time) (said bool, err error) {
+	if err := checkNames(user, once); err != nil {
+		return false, err
+	}
+	if err := r.d.enter(); err != nil {
+		return false, err
+	}
+	defer r.d.leave()
+	if _, err := r.view(); err != nil {
+		return false, err
+	}
+	value, err := r.d.get(onceKey(nil, r.name, user, once))
+	if err == nil && value != nil {
+		var at time.Time
+		_, at, err = decodeMark(value)
+		said = !at.Before(now.Add(-MarkTTL))
+	}
+	if err == nil {
+		err = r.d.Err()
+	}
+	if err != nil {
+		return false, fmt.Errorf("look up line: %w", err)
+	}
+	return said, nil
 }
 
 // readSource reads the mark at key and its voids, of which some may be in flight.

@@ -110,27 +110,26 @@ func decodePoint(record []byte) (p point, err error) {
 	return p, nil
 }
 
-// A claim says which key holds a name and when it last used it. Both engines
-// share its rules.
-type claim struct {
-	key  [32]byte
-	used time.Time
-}
+// The record of a claim: the key, the hash of the former secret or zeros, and the last
+// use. Up to format version 2 there were secrets only, and no key.
 
-// holds reports whether the claim stands at now. A use in the future, after a
-// clock went back, stands.
-func (c *claim) holds(now time.Time, ttl time.Duration) bool {
-	return ttl == 0 || now.Sub(c.used) <= ttl
+func appendClaim(dst []byte, c claim) []byte {
+	dst = append(dst, c.Key[:]...)
+	dst = append(dst, c.Former[:]...)
+	return appendTime(dst, c.used)
 }
-
-func appendClaim(dst []byte, c claim) []byte { return appendTime(append(dst, c.key[:]...), c.used) }
 
 func decodeClaim(record []byte) (c claim, err error) {
-	if len(record) != len(c.key)+8 {
+	const secret, key = 32 + 8, 32 + 32 + 8
+	switch len(record) {
+	case secret:
+		c.Former = [32]byte(record)
+	case key:
+		c.Key, c.Former = [32]byte(record), [32]byte(record[32:])
+	default:
 		return c, fmt.Errorf("decode claim: %w", errDamaged)
 	}
-	copy(c.key[:], record)
-	c.used, err = decodeTime(record[len(c.key):])
+	c.used, err = decodeTime(record[len(record)-8:])
 	return c, err
 }
 

@@ -49,7 +49,7 @@ func TestReserve(t *testing.T) {
 		looked()
 		refused(t, p)
 		equal(t, "lines that can be read", len(p.texts(0)), 2)
-		if ok, err := s.Claim("new", [32]byte{1}, time.Now(), 0); !ok || err != nil {
+		if _, ok, err := s.Claim("new", history.Holder{Key: [32]byte{1}}, time.Now(), 0); !ok || err != nil {
 			t.Errorf("claim on a full disk: %v, %v", ok, err)
 		}
 
@@ -88,7 +88,8 @@ func TestNoRoomAtAll(t *testing.T) {
 				p := record(t, s, "general")
 				p.sayN(2)
 				claim := func(name string, key byte) (bool, error) {
-					return s.Claim(name, [32]byte{key}, time.Now(), time.Hour)
+					_, ok, err := s.Claim(name, history.Holder{Key: [32]byte{key}}, time.Now(), time.Hour)
+					return ok, err
 				}
 				_, err = claim("ana", 1)
 				noError(t, err)

@@ -31,7 +31,10 @@ func (d *disk) Trim(ctx context.Context, keep Retention, now time.Time) error {
 	defer func() { <-d.trimming }()
 	err := d.trimRooms(ctx, keep, now)
 	if err == nil {
-		err = d.trimMarks(ctx, now)
+		err = d.trimMarks(ctx, markPrefix, now)
+	}
+	if err == nil {
+		err = d.trimMarks(ctx, oncePrefix, now)
 	}
 	if err != nil {
 		return fmt.Errorf("trim history: %w", err)
@@ -167,12 +170,12 @@ func (d *disk) dropLines(batch *pebble.Batch, name string, edge point) error {
 	return batch.Set(trimKey(name), appendPoint(nil, edge), nil)
 }
 
-// trimMarks drops the marks that were not used for MarkTTL, and their voids. The
-// marks are found here, but the committer looks again before it drops one: a
+// trimMarks drops the marks that were not used for MarkTTL, and their voids; or, by the
+// other prefix, the keys of lines, whose records are like marks. The marks are found here, but the committer looks again before it drops one: a
 // mark lost under a line that was just stored would let that line in twice.
-func (d *disk) trimMarks(ctx context.Context, now time.Time) error {
+func (d *disk) trimMarks(ctx context.Context, prefix byte, now time.Time) error {
 	oldest := now.Add(-MarkTTL)
-	for next := []byte{markPrefix}; next != nil; {
+	for next := []byte{prefix}; next != nil; {
 		var found [][]byte
 		var err error
 		found, next, err = d.oldMarks(ctx, next, oldest)
@@ -188,7 +191,7 @@ func (d *disk) trimMarks(ctx context.Context, now time.Time) error {
 
 // oldMarks returns the next keys of marks last used before oldest, and where to go on.
 func (d *disk) oldMarks(ctx context.Context, from []byte, oldest time.Time) (found [][]byte, next []byte, err error) {
-	iter, err := d.db.NewIter(bounds(from, []byte{markPrefix + 1}))
+	iter, err := d.db.NewIter(bounds(from, []byte{from[0] + 1}))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -230,6 +233,9 @@ func (d *disk) dropMarks(batch *pebble.Batch, keys [][]byte, oldest time.Time) e
 		}
 		if err := batch.Delete(key, nil); err != nil {
 			return err
+		}
+		if key[0] != markPrefix {
+			continue
 		}
 		from, to := voidsOfMark(key)
 		if err := batch.DeleteRange(from, to, nil); err != nil {

@@ -6,11 +6,22 @@ import "cmp"
 // types, so that no caller has to.
 func check(f Frame) error {
 	switch f := f.(type) {
+	case *Challenge:
+		return f.check()
 	case *Hello:
 		return f.check()
+	case *Join:
+		return f.check()
+	case *More:
+		return within("lines", f.Lines, 1, MaxNumber)
 	case *Send:
 		if f.N == 0 {
 			return malformed("send without n")
+		}
+		if f.Once != "" {
+			if err := token("once", f.Once); err != nil {
+				return err
+			}
 		}
 		return token("source", f.Source)
 	case *History:
@@ -39,24 +50,54 @@ func check(f Frame) error {
 	return nil
 }
 
-func (f *Hello) check() error {
-	if err := token("device", f.Device); err != nil {
-		return err
+func (f *Challenge) check() error {
+	for what, text := range map[string]string{"nonce": f.Nonce, "server": f.Server} {
+		if _, err := Key(text); err != nil {
+			return malformed("%s: %v", what, err)
+		}
 	}
+	return nil
+}
+
+func (f *Hello) check() error {
 	if _, err := Key(f.Key); err != nil {
 		return malformed("%v", err)
+	}
+	if f.Former != "" {
+		if _, err := Key(f.Former); err != nil {
+			return malformed("former: %v", err)
+		}
+	}
+	if len(f.Host) > MaxHost {
+		return malformed("host has more than %d bytes", MaxHost)
 	}
 	if len(f.Client) > MaxID {
 		return malformed("client has more than %d bytes", MaxID)
 	}
-	if f.Backlog < -1 {
+	return checkEntry(f.Device, f.Sources, f.Cursor, f.Backlog, f.Window)
+}
+
+func (f *Join) check() error {
+	room, err := Name(f.Room)
+	if err != nil || room != f.Room {
+		return malformed("room is not a name in lower case")
+	}
+	return checkEntry(f.Device, f.Sources, f.Cursor, f.Backlog, f.Window)
+}
+
+// checkEntry checks what every way into a room has.
+func checkEntry(device string, sources []Base, cursor string, backlog int, window int64) error {
+	if err := token("device", device); err != nil {
+		return err
+	}
+	if backlog < -1 {
 		return malformed("backlog below -1")
 	}
-	if len(f.Sources) > MaxSources {
+	if len(sources) > MaxSources {
 		return malformed("more than %d sources", MaxSources)
 	}
-	named := make(map[string]bool, len(f.Sources))
-	for _, s := range f.Sources {
+	named := make(map[string]bool, len(sources))
+	for _, s := range sources {
 		if err := token("source", s.Source); err != nil {
 			return err
 		}
@@ -65,10 +106,7 @@ func (f *Hello) check() error {
 		}
 		named[s.Source] = true
 	}
-	if f.Cursor == "" {
-		return nil
-	}
-	return checkCursor(f.Cursor)
+	return cmp.Or(within("window", window, 0, MaxNumber), checkCursor(cursor))
 }
 
 func (f *Welcome) check() error {
@@ -80,6 +118,7 @@ func (f *Welcome) check() error {
 		within("timeout_ms", f.TimeoutMS, 0, maxMS),
 		within("text_bytes", int64(f.Limits.TextBytes), 0, MaxNumber),
 		within("in_flight", int64(f.Limits.InFlight), 0, MaxNumber),
+		within("rooms", int64(f.Limits.Rooms), 0, MaxNumber),
 	)
 }
 

@@ -52,19 +52,22 @@ func Decode(p []byte, limit int) (Frame, error) {
 }
 
 var frames = map[string]func() Frame{
-	"hello":    func() Frame { return new(Hello) },
-	"send":     func() Frame { return new(Send) },
-	"away":     func() Frame { return new(Away) },
-	"history":  func() Frame { return new(History) },
-	"bye":      func() Frame { return new(Bye) },
-	"welcome":  func() Frame { return new(Welcome) },
-	"events":   func() Frame { return new(Events) },
-	"live":     func() Frame { return new(Live) },
-	"ack":      func() Frame { return new(Ack) },
-	"retry":    func() Frame { return new(Retry) },
-	"refused":  func() Frame { return new(Refused) },
-	"presence": func() Frame { return new(Presence) },
-	"page":     func() Frame { return new(Page) },
+	"challenge": func() Frame { return new(Challenge) },
+	"hello":     func() Frame { return new(Hello) },
+	"join":      func() Frame { return new(Join) },
+	"more":      func() Frame { return new(More) },
+	"send":      func() Frame { return new(Send) },
+	"away":      func() Frame { return new(Away) },
+	"history":   func() Frame { return new(History) },
+	"bye":       func() Frame { return new(Bye) },
+	"welcome":   func() Frame { return new(Welcome) },
+	"events":    func() Frame { return new(Events) },
+	"live":      func() Frame { return new(Live) },
+	"ack":       func() Frame { return new(Ack) },
+	"retry":     func() Frame { return new(Retry) },
+	"refused":   func() Frame { return new(Refused) },
+	"presence":  func() Frame { return new(Presence) },
+	"page":      func() Frame { return new(Page) },
 }
 
 // strict holds numbers to what every language can hold; the library would take all that
@@ -145,11 +148,17 @@ func encode(v any) []byte {
 // EventsOverhead is how many bytes an events frame can have besides its events and a
 // comma for each. A cursor may be of nothing but quotes and backslashes, which take
 // two bytes each.
-const EventsOverhead = len(`{"type":"events","after":"","cursor":"","events":[]}`) + 2*2*MaxCursor
+const EventsOverhead = len(`{"type":"events","room":"","after":"","cursor":"","events":[]}`) + MaxName + 2*2*MaxCursor
 
-// AppendEvents appends to dst an events frame of events made by EncodeEvent.
-func AppendEvents(dst []byte, after, cursor string, events [][]byte) []byte {
-	dst = append(dst, `{"type":"events","after":`...)
+// AppendEvents appends to dst an events frame of events made by EncodeEvent. room is as
+// in Events.
+func AppendEvents(dst []byte, room, after, cursor string, events [][]byte) []byte {
+	dst = append(dst, `{"type":"events",`...)
+	if room != "" {
+		dst = appendString(append(dst, `"room":`...), room)
+		dst = append(dst, ',')
+	}
+	dst = append(dst, `"after":`...)
 	dst = appendString(dst, after)
 	dst = append(dst, `,"cursor":`...)
 	dst = appendString(dst, cursor)

@@ -79,7 +79,7 @@ func (g *generator) fill(name string, v reflect.Value) {
 		if strings.HasSuffix(name, "MS") {
 			*p = g.number(0, maxMS)
 		} else {
-			*p = g.number(map[string]int64{"Lost": -1}[name], MaxNumber)
+			*p = g.number(map[string]int64{"Lost": -1, "Lines": 1}[name], MaxNumber)
 		}
 	case *int:
 		switch name {
@@ -99,7 +99,11 @@ func (g *generator) fill(name string, v reflect.Value) {
 		case reflect.Slice:
 			for range g.IntN(5) {
 				v.Set(reflect.Append(v, reflect.Zero(v.Type().Elem())))
-				g.fill(name, v.Index(v.Len()-1))
+				at := v.Index(v.Len() - 1)
+				g.fill(name, at)
+				if a, ok := at.Addr().Interface().(*Ack); ok {
+					a.Room = "" // the welcome has said it
+				}
 			}
 		default:
 			panic("no way to fill " + name)
@@ -109,9 +113,12 @@ func (g *generator) fill(name string, v reflect.Value) {
 
 func (g *generator) named(name string) string {
 	switch name {
-	case "Source", "Device", "ID":
+	case "Source", "Device", "ID", "Once":
 		return g.token()
-	case "Key":
+	case "Room":
+		room := strings.ToLower(g.token())
+		return room[:min(len(room), MaxName)]
+	case "Key", "Nonce", "Server", "Former":
 		b := make([]byte, 32)
 		for i := range b {
 			b[i] = byte(g.Uint32())
@@ -225,7 +232,7 @@ func TestAppendEvents(t *testing.T) {
 			lines = append(lines, EncodeEvent(&f.Events[i]))
 			size += len(lines[i]) + 1
 		}
-		got := AppendEvents([]byte("before "), f.After, f.Cursor, lines)
+		got := AppendEvents([]byte("before "), f.Room, f.After, f.Cursor, lines)
 		if want := "before " + string(Encode(&f)); string(got) != want {
 			t.Fatalf("got\n%s, want\n%s", got, want)
 		}
@@ -245,16 +252,16 @@ func TestSizes(t *testing.T) {
 	if err := CheckText(worst.Text); err != nil {
 		t.Fatal(err)
 	}
-	cursor := strings.Repeat(`\`, MaxCursor)
-	if n := len(AppendEvents(nil, cursor, cursor, [][]byte{EncodeEvent(&worst)})); n > MaxToClient/4 {
+	cursor, room := strings.Repeat(`\`, MaxCursor), strings.Repeat("r", MaxName)
+	if n := len(AppendEvents(nil, room, cursor, cursor, [][]byte{EncodeEvent(&worst)})); n > MaxToClient/4 {
 		t.Errorf("the largest line makes an events frame of %d bytes, want %d at most", n, MaxToClient/4)
 	}
-	if n := EventsOverhead - len(AppendEvents(nil, cursor, cursor, nil)); n != 0 {
+	if n := EventsOverhead - len(AppendEvents(nil, room, cursor, cursor, nil)); n != 0 {
 		t.Errorf("EventsOverhead is %d too large", n)
 	}
 
-	line := fmt.Sprintf(`{"type":"send","source":%q,"n":%d,"kind":%q,"text":"%s"}`,
-		worst.Source, uint64(MaxNumber), "action", strings.Repeat(`\u0061`, MaxText))
+	line := fmt.Sprintf(`{"type":"send","room":%q,"source":%q,"n":%d,"kind":%q,"to":%q,"once":%q,"text":"%s"}`,
+		room, worst.Source, uint64(MaxNumber), KindPrivate, room, worst.Source, strings.Repeat(`\u0061`, MaxText))
 	f, err := Decode([]byte(line), MaxToServer)
 	if err != nil {
 		t.Fatalf("the longest line, written in escapes: %v", err)
@@ -263,12 +270,18 @@ func TestSizes(t *testing.T) {
 		t.Errorf("the longest line, written in escapes: %v", err)
 	}
 
-	hello := &Hello{Device: worst.Source, Key: strings.Repeat("A", 43), Cursor: cursor, Backlog: -1, Client: strings.Repeat("\x01", MaxID)}
+	hello := &Hello{
+		Key: strings.Repeat("A", 43), Signature: strings.Repeat("A", 86), Host: strings.Repeat("\x01", MaxHost), Former: strings.Repeat("A", 43),
+		Device: worst.Source, Cursor: cursor, Backlog: -1, Window: MaxNumber, Client: strings.Repeat("\x01", MaxID),
+	}
 	for i := range MaxSources {
 		hello.Sources = append(hello.Sources, Base{Source: fmt.Sprintf("%064d", i), Base: MaxNumber})
 	}
-	if _, err := Decode(Encode(hello), MaxToServer); err != nil {
-		t.Errorf("the longest hello: %v", err)
+	join := &Join{Room: room, Device: hello.Device, Sources: hello.Sources, Cursor: cursor, Backlog: -1, Window: MaxNumber}
+	for _, f := range []Frame{hello, join} {
+		if _, err := Decode(Encode(f), MaxToServer); err != nil {
+			t.Errorf("the longest %s: %v", f.kind(), err)
+		}
 	}
 }
 
@@ -349,7 +362,7 @@ func TestContractNamesEveryField(t *testing.T) {
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(frames[kind]()).Elem()) {
 			name, option, _ := strings.Cut(f.Tag.Get("json"), ",")
 			coded[name] = option != ""
-			if kind == "bye" && name != "retry_ms" {
+			if kind == "bye" && (name == "code" || name == "message") {
 				coded[name] = false // optional only because a client's bye has none
 			}
 		}

@@ -24,9 +24,10 @@ var (
 	NameTaken  = Code{"name_taken", 4502, "the name belongs to someone else"}
 	Forbidden  = Code{"forbidden", 4503, "access was refused or revoked"}
 	Version    = Code{"version", 4504, "the server does not speak this version of the protocol"}
+	TooMany    = Code{"too_many", 4505, "too many rooms on one connection"}
 )
 
-var codes = []Code{Leave, Internal, Draining, Dead, Resync, TooSlow, HelloLate, Superseded, Malformed, NameTaken, Forbidden, Version}
+var codes = []Code{Leave, Internal, Draining, Dead, Resync, TooSlow, HelloLate, Superseded, Malformed, NameTaken, Forbidden, Version, TooMany}
 
 // CodeOf finds a code by its word. An unknown word comes back: it is a newer
 // server's, and its close code decides.
@@ -63,6 +64,10 @@ const (
 	RefusedBlank   = "blank"
 	RefusedKind    = "kind"
 	RefusedUnknown = "unknown_user" // nobody owns the name that a private line is for
+
+	RefusedDuplicate = "duplicate" // the user has said a line with this key in the room: that one is on disk
+	RefusedReadOnly  = "read_only" // the user may not say anything in this room
+	RefusedRejected  = "rejected"  // by the application that the server is part of; its words are the message
 )
 
 // The kinds of an event. A line has none.

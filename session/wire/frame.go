@@ -11,19 +11,55 @@ import (
 // a row in frames. The tags of its fields serve both directions, and their order is the
 // order on the wire. A field that may be left out says omitzero, a list omitempty, so
 // that one that is empty but not nil is left out too.
+//
+// Every frame about a room has the field Room, in lower case. Empty, it is the room that
+// the connection was opened for, the door; but a Bye without it is about the connection.
 type Frame interface{ kind() string }
 
-// Hello is a client's first frame.
+// Challenge is a server's first frame. A hello signs it: see [Hello.Sign].
+type Challenge struct {
+	Nonce  string `json:"nonce"`           // 32 random bytes, for this connection only
+	Server string `json:"server"`          // the server's public key
+	Former bool   `json:"former,omitzero"` // the name is held by a secret of before there were key pairs
+}
+
+func (*Challenge) kind() string { return "challenge" }
+
+// Hello is a client's first frame. It joins the door.
 type Hello struct {
-	Device  string `json:"device"`
-	Key     string `json:"key"`
-	Sources []Base `json:"sources"`
-	Cursor  string `json:"cursor"`
-	Backlog int    `json:"backlog"` // lines of history wanted; -1 all
-	Client  string `json:"client,omitzero"`
+	Key       string `json:"key"`             // the user's public key; Sign fills it in
+	Signature string `json:"signature"`       // Sign fills it in
+	Host      string `json:"host"`            // the host that was dialled, and its port unless it is the scheme's own
+	Former    string `json:"former,omitzero"` // the secret that held the name before, if the challenge asks for it
+	Device    string `json:"device"`
+	Sources   []Base `json:"sources"`
+	Cursor    string `json:"cursor"`
+	Backlog   int    `json:"backlog"`         // lines of history wanted; -1 all
+	Window    int64  `json:"window,omitzero"` // lines that may come before there is a More; zero: any number
+	Client    string `json:"client,omitzero"`
 }
 
 func (*Hello) kind() string { return "hello" }
+
+// Join joins a room besides the door. Its fields are as in Hello.
+type Join struct {
+	Room    string `json:"room"`
+	Device  string `json:"device"`
+	Sources []Base `json:"sources"`
+	Cursor  string `json:"cursor"`
+	Backlog int    `json:"backlog"`
+	Window  int64  `json:"window,omitzero"`
+}
+
+func (*Join) kind() string { return "join" }
+
+// More lets so many lines come, besides those that Window and earlier ones let come.
+type More struct {
+	Room  string `json:"room,omitzero"`
+	Lines int64  `json:"lines"`
+}
+
+func (*More) kind() string { return "more" }
 
 // Base is a source of lines and the number up to which the client will send none of it
 // again: each is acknowledged, refused or set aside.
@@ -34,10 +70,12 @@ type Base struct {
 
 // Send is a line on its way to the server.
 type Send struct {
+	Room   string `json:"room,omitzero"`
 	Source string `json:"source"`
 	N      uint64 `json:"n"`
 	Kind   string `json:"kind,omitzero"`
-	To     string `json:"to,omitzero"` // with KindPrivate: who it is for
+	To     string `json:"to,omitzero"`   // with KindPrivate: who it is for
+	Once   string `json:"once,omitzero"` // the line is stored only if the user has none with this key in the room
 	Text   string `json:"text"`
 }
 
@@ -46,6 +84,7 @@ func (*Send) kind() string { return "send" }
 // Away says that the user does not read, and why; without Text, that they do again. It
 // holds as long as the user is a member.
 type Away struct {
+	Room string `json:"room,omitzero"`
 	Text string `json:"text,omitzero"`
 }
 
@@ -53,6 +92,7 @@ func (*Away) kind() string { return "away" }
 
 // History asks for a Page: Limit lines below the position Before (zero: the newest).
 type History struct {
+	Room   string `json:"room,omitzero"`
 	ID     string `json:"id"`
 	Before uint64 `json:"before"`
 	Limit  int    `json:"limit"`
@@ -60,8 +100,10 @@ type History struct {
 
 func (*History) kind() string { return "history" }
 
-// Bye is the last frame of either side. Code and what follows are a server's.
+// Bye is the last frame of either side, or the last one about Room if it names one. Code
+// and what follows are a server's.
 type Bye struct {
+	Room    string `json:"room,omitzero"`
 	Code    string `json:"code,omitzero"`
 	Message string `json:"message,omitzero"`
 	RetryMS int64  `json:"retry_ms,omitzero"`
@@ -69,8 +111,9 @@ type Bye struct {
 
 func (*Bye) kind() string { return "bye" }
 
-// Welcome answers Hello.
+// Welcome answers Hello and Join.
 type Welcome struct {
+	Room        string   `json:"room,omitzero"`
 	Generation  uint64   `json:"generation"`
 	Cursor      string   `json:"cursor"`
 	Resumed     bool     `json:"resumed"`
@@ -92,10 +135,12 @@ func (*Welcome) kind() string { return "welcome" }
 type Limits struct {
 	TextBytes int `json:"text_bytes"`
 	InFlight  int `json:"in_flight"`
+	Rooms     int `json:"rooms,omitzero"` // on one connection
 }
 
 // Events carries a contiguous run of the room's log, from After to Cursor.
 type Events struct {
+	Room   string  `json:"room,omitzero"`
 	After  string  `json:"after"`
 	Cursor string  `json:"cursor"`
 	Events []Event `json:"events"`
@@ -116,12 +161,16 @@ type Event struct {
 }
 
 // Live says that the replay is over.
-type Live struct{}
+type Live struct {
+	Room string `json:"room,omitzero"`
+}
 
 func (*Live) kind() string { return "live" }
 
-// Ack says that every line of a source up to N is on disk.
+// Ack says that every line of a source up to N is on disk. Those in a Welcome leave Room
+// empty.
 type Ack struct {
+	Room   string `json:"room,omitzero"`
 	Source string `json:"source"`
 	N      uint64 `json:"n"`
 }
@@ -130,6 +179,7 @@ func (*Ack) kind() string { return "ack" }
 
 // Retry says that N and what follows was not stored and is to be sent again.
 type Retry struct {
+	Room    string `json:"room,omitzero"`
 	Source  string `json:"source"`
 	N       uint64 `json:"n"`
 	AfterMS int64  `json:"after_ms"`
@@ -140,6 +190,7 @@ func (*Retry) kind() string { return "retry" }
 
 // Refused says that N will never be taken; its number is used up.
 type Refused struct {
+	Room    string `json:"room,omitzero"`
 	Source  string `json:"source"`
 	N       uint64 `json:"n"`
 	Code    string `json:"code"`
@@ -150,6 +201,7 @@ func (*Refused) kind() string { return "refused" }
 
 // Presence says who came and went, and who is away or back.
 type Presence struct {
+	Room   string   `json:"room,omitzero"`
 	Joined []string `json:"joined,omitempty"`
 	Left   []string `json:"left,omitempty"`
 	Away   []Absent `json:"away,omitempty"`
@@ -165,12 +217,48 @@ type Absent struct {
 
 // Page answers History, oldest event first.
 type Page struct {
+	Room   string  `json:"room,omitzero"`
 	ID     string  `json:"id"`
 	Events []Event `json:"events"`
 	End    bool    `json:"end"` // there is nothing older
 }
 
 func (*Page) kind() string { return "page" }
+
+// RoomOf returns the room that f names, empty if it names none.
+func RoomOf(f Frame) string {
+	switch f := f.(type) {
+	case *Join:
+		return f.Room
+	case *More:
+		return f.Room
+	case *Send:
+		return f.Room
+	case *Away:
+		return f.Room
+	case *History:
+		return f.Room
+	case *Bye:
+		return f.Room
+	case *Welcome:
+		return f.Room
+	case *Events:
+		return f.Room
+	case *Live:
+		return f.Room
+	case *Ack:
+		return f.Room
+	case *Retry:
+		return f.Room
+	case *Refused:
+		return f.Room
+	case *Presence:
+		return f.Room
+	case *Page:
+		return f.Room
+	}
+	return ""
+}
 
 // Unknown is a frame of a type that this version does not know; ignore it.
 type Unknown struct {

@@ -22,6 +22,7 @@ const (
 	MaxSources  = 256      // sources in a hello
 	MaxPage     = 200      // events in a page
 	MaxAway     = 256      // why a user is away
+	MaxHost     = 300      // the host that a client dialled, with its port
 	MaxNumber   = 1<<53 - 1
 )
 

@@ -13,7 +13,8 @@ import (
 
 // Client returns an HTTP client with a transport of its own that dials through n
 // and keeps no connection for later. The name is what Link.From and Partition
-// know it by; clients of one name share an IP address.
+// know it by; clients of one name share an IP address. It resolves no names: the host of
+// a URL is the address that was given to Listen.
 func (n *Net) Client(name string) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,

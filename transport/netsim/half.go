@@ -10,9 +10,6 @@ import (
 	"time"
 )
 
-// windowBytes is how much may be under way in one direction.
-const windowBytes = 64 << 10
-
 // segment is what one write put under way. The FIN is a segment without data.
 type segment struct {
 	data []byte
@@ -130,7 +127,7 @@ func (h *half) write(p []byte) (int, error) {
 		case len(p) == 0:
 			return written, nil
 		}
-		n := min(len(p), windowBytes-h.size)
+		n := min(len(p), h.link.net.opts.Window-h.size)
 		if n == 0 {
 			h.wait(h.writeBy)
 			continue
@@ -146,6 +143,9 @@ func (h *half) send(data []byte) {
 	at := time.Now()
 	if h.latency != nil {
 		at = at.Add(h.latency(h.rng))
+	}
+	if len(data) > 0 {
+		h.link.net.tally.packets.Add(1)
 	}
 	h.queue = append(h.queue, segment{data: append([]byte(nil), data...), at: at})
 	h.size += len(data)

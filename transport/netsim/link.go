@@ -62,7 +62,7 @@ func (k *Link) breakOff(err error) bool {
 }
 
 // Stall sets which directions hold back everything: bytes, FIN, and the news that
-// an end is gone. Senders go on until 64 KiB are under way.
+// an end is gone. Senders go on until Options.Window is full.
 func (k *Link) Stall(up, down bool) {
 	k.change(func() { k.halves[0].stalled, k.halves[1].stalled = up, down })
 }

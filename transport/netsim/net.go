@@ -9,14 +9,19 @@ import (
 	"time"
 )
 
-// Options shape a Net. Nil and the zero value give a perfect network.
+// Options shape a Net. Nil and the zero value give a perfect network: no latency, no faults.
 type Options struct {
 	// Latency draws the time that a segment takes one way, or half a dial. It is
-	// called under a mutex: it must not wait. Nil means no latency.
+	// called under a mutex: it must not wait. Segments of one direction never overtake each
+	// other. Zero means no latency.
 	Latency func(*rand.Rand) time.Duration
 
+	// Window is how many bytes may be under way in one direction of a link: more wait in
+	// Write. So with a latency it is a limit on the rate, too. Zero means 64 KiB.
+	Window int
+
 	// OnLink is called with each new link before a byte has moved on it, by the
-	// goroutine that dials: the place to cut a handshake. Nil means nothing to do.
+	// goroutine that dials: the place to cut a handshake. Zero means nothing to do.
 	OnLink func(*Link)
 }
 
@@ -31,7 +36,8 @@ type Stats struct {
 	Refused int64 // dials that were refused
 	Resets  int64 // links broken by Reset or Net.Close
 	Cuts    int64 // links that came to their CutAfter
-	Bytes   int64 // bytes read by their receivers
+	Bytes   int64 // bytes read by their receivers, all links and both directions together
+	Packets int64 // writes that were put under way, FINs not counted
 	Late    int64 // of these, read when the end that wrote them had closed
 }
 
@@ -41,7 +47,7 @@ type Stats struct {
 type Net struct {
 	seed  uint64
 	opts  Options
-	tally struct{ dials, refused, resets, cuts, bytes, late atomic.Int64 }
+	tally struct{ dials, refused, resets, cuts, bytes, packets, late atomic.Int64 }
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced when a partition ends or the net closes
@@ -66,6 +72,9 @@ func New(seed uint64, opts *Options) *Net {
 	}
 	if opts != nil {
 		n.opts = *opts
+	}
+	if n.opts.Window == 0 {
+		n.opts.Window = 64 << 10
 	}
 	return n
 }
@@ -112,7 +121,7 @@ func (n *Net) Stats() Stats {
 	return Stats{
 		Dials: n.tally.dials.Load(), Refused: n.tally.refused.Load(),
 		Resets: n.tally.resets.Load(), Cuts: n.tally.cuts.Load(),
-		Bytes: n.tally.bytes.Load(), Late: n.tally.late.Load(),
+		Bytes: n.tally.bytes.Load(), Packets: n.tally.packets.Load(), Late: n.tally.late.Load(),
 	}
 }
 

@@ -125,7 +125,7 @@ func TestBothWays(t *testing.T) {
 			t.Fatal("one end is still open")
 		}
 		_ = server.Close()
-		if s := n.Stats(); len(n.Links()) != 0 || s != (netsim.Stats{Dials: 1, Bytes: 12, Late: 4}) {
+		if s := n.Stats(); len(n.Links()) != 0 || s != (netsim.Stats{Dials: 1, Bytes: 12, Packets: 3, Late: 4}) {
 			t.Fatalf("%d links, %+v", len(n.Links()), s)
 		}
 	})

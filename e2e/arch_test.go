@@ -83,8 +83,8 @@ var testsMay = []string{
 	"holdfast/transport/netsim",
 	"github.com/anishathalye/porcupine",
 	"github.com/cockroachdb/pebble/v2", // data as older versions left it
-	"github.com/coder/websocket",   // peers that behave as no client of ours would
-	"github.com/creachadair/jrpc2", // a protocol that is not ours, over a Conn
+	"github.com/coder/websocket",       // peers that behave as no client of ours would
+	"github.com/creachadair/jrpc2",     // a protocol that is not ours, over a Conn
 	"github.com/creack/pty",
 	"github.com/gorilla/websocket", // a peer from another family
 	"github.com/hinshun/vt10x",

@@ -257,7 +257,7 @@ var plants = []plant{
 		overlay.Replace("server/hello.go", `rand.Read(nonce[:])`, `rand.Read(nonce[:0])`),
 	}},
 	{"refusal in silence", by("server", "TestRefused"), []overlay.Edit{
-		overlay.Replace("server/room.go", `s.peer.push(refusal(e.Source, e.N, e.Text))`, ``),
+		overlay.Replace("server/room.go", `s.peer.push(s.refusal(e.N, e.Text))`, ``),
 	}},
 	{"an ack hides a refusal", by("server", "TestLostRefusal"), []overlay.Edit{
 		overlay.Replace("server/room.go", `return min(s.durable, s.voids[i].n-1)`, `return s.durable`),

@@ -10,6 +10,7 @@ const (
 	NamesInWelcome = namesInWelcome
 	MaxQueued      = maxQueued
 	MaxHidden      = maxHidden
+	MaxWatched     = maxWatched
 	ExactBacklog   = exactBacklog
 )
 

@@ -48,7 +48,7 @@ func (s *Server) touch(ctx context.Context) {
 	done := map[string]bool{}
 	for _, r := range s.hub.open() {
 		for _, p := range r.attached() {
-			if p.plain() || done[p.user()] || ctx.Err() != nil {
+			if !p.link.holder.HasKey() || done[p.user()] || ctx.Err() != nil {
 				continue
 			}
 			done[p.user()] = true

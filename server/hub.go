@@ -121,6 +121,26 @@ func (h *hub) expects(name string) []string {
 	return users
 }
 
+// awaited returns who is expected back in a room that has not been opened.
+func (h *hub) awaited(name string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.expected[name])
+}
+
+// unexpect expects user no more in a room that has not been opened, or in any such room
+// if name is empty.
+func (h *hub) unexpect(name, user string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for room, users := range h.expected {
+		if i := slices.Index(users, user); i >= 0 && (name == "" || name == room) {
+			h.expected[room] = slices.Delete(slices.Clone(users), i, i+1)
+			h.srv.opts.Store.NoteMembers(room, nil, []string{user})
+		}
+	}
+}
+
 // forget expects nobody any more in rooms that have not been opened. Under the mutex: who
 // joins one of them later is noted later.
 func (h *hub) forget() {

@@ -70,6 +70,9 @@ func (p *peer) labelled(f wire.Frame) wire.Frame {
 
 // page answers a request for history with as many lines as fit a frame.
 func (p *peer) page(f *wire.History) (*wire.Page, error) {
+	if !p.rights.has(Read) {
+		return &wire.Page{ID: f.ID, End: true}, nil
+	}
 	lines, end, err := p.before(f.Before, f.Limit)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"time"
 
@@ -20,6 +21,9 @@ type link struct {
 	door string // the room that the connection was opened for
 
 	text *plain // how to speak in plain mode; nil for the protocol
+
+	grant   Grant         // what the application said for the door
+	request *http.Request // the upgrade's, to ask the application about other rooms; nil if it is not asked
 
 	reached []string       // the hosts that the upgrade was for
 	holder  history.Holder // who the user is; constant once hello is accepted
@@ -41,18 +45,23 @@ type link struct {
 	closed bool      // no writer is needed any more
 }
 
-func (s *Server) newLink(conn *transport.Conn, user, door string) *link {
-	return &link{
-		srv: s, conn: conn, user: user, door: door, ended: make(chan struct{}),
+func (s *Server) newLink(conn *transport.Conn, r *http.Request, g Grant, user, door string) *link {
+	l := &link{
+		srv: s, conn: conn, user: user, door: door, ended: make(chan struct{}), grant: g,
 		rooms: map[string]*peer{}, held: map[*peer]struct{}{},
 	}
+	if s.opts.Authorize != nil {
+		l.request = r.Clone(conn.Context()) // the request's own ends, and its values may be used again
+		l.request.Body = http.NoBody
+	}
+	return l
 }
 
 // peer makes l's part in a room, nil if the room can't be opened. It takes over the
 // caller's hold of the room, and gives it back when the part has ended and the writer
 // is done with it.
 func (l *link) peer(name string, r *room) *peer {
-	p := &peer{link: l, room: r, name: name, credit: unlimited}
+	p := &peer{link: l, room: r, name: name, rights: l.grant.Rights, credit: unlimited}
 	if name != l.door {
 		p.label = name
 	}
@@ -106,10 +115,7 @@ func (l *link) read() (left bool) {
 	for {
 		msg, err := l.conn.Read()
 		if err != nil {
-			if errors.Is(err, transport.ErrPeerDead) {
-				l.srv.log.Info("reaped", "room", l.door, "user", l.user)
-			}
-			return cleanly(err)
+			return l.lost(err)
 		}
 		f, err := wire.Decode(msg, wire.MaxToServer)
 		if err != nil {
@@ -183,6 +189,11 @@ func (l *link) join(f *wire.Join) error {
 		l.peer(f.Room, nil).reject(wire.TooMany, wire.TooMany.Text)
 		return nil
 	}
+	g, no := l.srv.authorize(l.request, f.Room, l.user)
+	if no != nil {
+		l.peer(f.Room, nil).refuse(no)
+		return nil
+	}
 	r, err := l.srv.hub.hold(f.Room)
 	switch {
 	case errors.Is(err, errDraining):
@@ -192,7 +203,9 @@ func (l *link) join(f *wire.Join) error {
 		_ = l.peer(f.Room, nil).broken("open room", err)
 		return nil
 	}
-	if err := l.peer(f.Room, r).join(f); errors.Is(err, errDraining) {
+	p := l.peer(f.Room, r)
+	p.rights = g.Rights
+	if err := p.join(f); errors.Is(err, errDraining) {
 		return err
 	}
 	return nil
@@ -298,6 +311,37 @@ func (l *link) reject(code wire.Code, why string) {
 func (l *link) broken(doing string, err error) {
 	l.srv.log.Error("can't serve", "doing", doing, "room", l.door, "user", l.user, "err", err)
 	l.finish(wire.Internal, wire.Internal.Text, time.Second)
+}
+
+// expel ends l's part in a room, or all of l if room is empty, and returns how many parts,
+// or connections, that were.
+func (l *link) expel(room, why string) (ended int) {
+	for _, p := range l.parts() {
+		if p.room == nil || room != "" && p.name != room {
+			continue
+		}
+		was := p.room.expel(p)
+		if room != "" {
+			p.end(wire.Forbidden, why, 0)
+			if was {
+				ended++
+			}
+		}
+	}
+	if room == "" {
+		l.finish(wire.Forbidden, why, 0)
+		ended = 1
+	}
+	return ended
+}
+
+// lost notes why nothing more is read, and reports whether the client left for good.
+func (l *link) lost(err error) (left bool) {
+	if errors.Is(err, transport.ErrPeerDead) {
+		l.srv.log.Info("reaped", "room", l.door, "user", l.user)
+		l.srv.watch.reaped(l)
+	}
+	return cleanly(err)
 }
 
 // cleanly reports whether a connection's end means that the user left, rather than

@@ -29,6 +29,7 @@ func (r *room) expect(users []string) {
 		m := &member{user: user}
 		r.members[user] = m
 		r.told[user] = true // who is here was told so before, who comes is by the welcome
+		r.srv.watch.joined(r.name, user)
 		r.linger(m, time.Until(r.srv.hub.until))
 	}
 }
@@ -60,6 +61,7 @@ func (r *room) enter(user string) *member {
 		m = &member{user: user}
 		r.members[user] = m
 		r.srv.opts.Store.NoteMembers(r.name, []string{user}, nil)
+		r.srv.watch.joined(r.name, user)
 		r.announce()
 		return m
 	}
@@ -136,7 +138,31 @@ func (r *room) remove(m *member) {
 	m.linger = nil
 	delete(r.members, m.user)
 	r.srv.opts.Store.NoteMembers(r.name, nil, []string{m.user})
+	r.srv.watch.left(r.name, m.user)
 	r.announce()
+}
+
+// expel ends p's part as if its user had left, and has it not begin if it has not yet. It
+// reports whether it was in the room.
+func (r *room) expel(p *peer) (was bool) {
+	r.mu.Lock()
+	was = p.attached
+	p.expelled = true
+	r.mu.Unlock()
+	if was { // or else its sources are the reader's still
+		r.detach(p, true)
+	}
+	return was
+}
+
+// endLinger ends the membership of user if they are not connected.
+func (r *room) endLinger(user string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m := r.members[user]; m != nil && m.linger != nil && m.linger.Stop() {
+		r.remove(m)
+		r.srv.hub.release(r.name)
+	}
 }
 
 // endLingers ends the memberships of those who are not connected, for good, and
@@ -210,7 +236,7 @@ func (r *room) tellAll() (joined, left []string) {
 		slices.Sort(names)
 	}
 	for _, p := range r.peers {
-		if p.plain() {
+		if p.plain() && p.rights.has(Read) {
 			p.link.text.tell(p, joined, left)
 		}
 	}
@@ -259,7 +285,7 @@ const absentPerFrame = 50
 func (r *room) setAway(p *peer, text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if m := r.members[p.user()]; p.attached && m.away != text {
+	if m := r.members[p.user()]; p.attached && p.rights.has(Write) && m.away != text {
 		m.away = text
 		r.announce()
 	}
@@ -288,10 +314,10 @@ func absences(away map[string]string) (list []wire.Absent) {
 	return list
 }
 
-// push queues f for all peers that speak the protocol, under mu.
+// push queues f for all peers that speak the protocol and may know, under mu.
 func (r *room) push(f wire.Frame) {
 	for _, p := range r.peers {
-		if !p.plain() {
+		if !p.plain() && p.rights.has(Read) {
 			p.push(f)
 		}
 	}
@@ -312,13 +338,13 @@ func (r *room) size() int {
 	return len(r.members)
 }
 
-// here returns the members in order, and who of them is away.
-func (r *room) here() []memberHere {
+// here returns the members in order.
+func (r *room) here() (list []Member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := []memberHere{}
 	for _, user := range r.names() {
-		list = append(list, memberHere{user, r.members[user].away})
+		m := r.members[user]
+		list = append(list, Member{user, m.away, m.connected()})
 	}
 	return list
 }

@@ -22,13 +22,16 @@ type saying struct {
 // verdict is what is found out about a line before its turn in the room.
 type verdict struct {
 	code   string  // why it is refused, "" if it is not
+	words  string  // in the words of the application; "" for those of the code
 	unsure error   // why that can't be told just now
 	once   *saying // nil if it may be said again and again
 }
 
 // judge finds out what can be without the room's lock: the store is asked.
 func (r *room) judge(p *peer, f *wire.Send, l *history.Line) (v verdict) {
-	if v.code = unfit(f); v.code == "" && f.Kind == wire.KindPrivate {
+	if !p.rights.has(Write) {
+		v.code = wire.RefusedReadOnly
+	} else if v.code = unfit(f); v.code == "" && f.Kind == wire.KindPrivate {
 		v.code, v.unsure = p.address(l, f.To)
 	}
 	if v.code != "" || v.unsure != nil || f.Once == "" {

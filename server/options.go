@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"holdfast/server/history"
@@ -28,6 +30,36 @@ type Options struct {
 	// HelloTimeout is how long a new connection may take to send its hello, and how
 	// long one may live that is in no room any more. Zero means 10 s.
 	HelloTimeout time.Duration
+
+	// Authorize says who may come into a room, as whom, and what for: for each
+	// connection before the upgrade, for the room of its path; and again, with the same
+	// request, for each other room that it joins. Names are in lower case. Zero lets
+	// everybody in who has the key of their name.
+	//
+	// Later the request's body is empty, and its context has no values and ends with the
+	// connection. A refusal is told before the upgrade as an HTTP status, later as the end
+	// of that room's part: see [Refusal]. Who only reads over HTTP, without joining, is
+	// asked about with an empty name, for the list of rooms with an empty room as well;
+	// the Identity does not count then.
+	//
+	// It is called from many goroutines at once, without any lock, and may call the
+	// Server's methods. It holds up only the connection that asks.
+	Authorize func(r *http.Request, room, name string) (Grant, error)
+
+	// Accept is asked about each line before it is stored, private ones too. An error
+	// refuses the line for good, and the client is told its text, of which 500 bytes
+	// count; after a restart it is told other words. Zero accepts all lines.
+	//
+	// It is called where the sender's connection is read, without any lock, with a
+	// context that ends with that connection: it holds up that sender only, but after
+	// some 5 s a client takes a connection on which nothing comes for dead. After the
+	// context has ended an error refuses nothing. A line is asked about again if it was
+	// not stored, but never after it was. Lines of Server.Say are not asked about, nor
+	// are lines that are refused in any case.
+	Accept func(ctx context.Context, l Line) error
+
+	// Observer is told what happens. Zero tells nobody.
+	Observer *Observer
 
 	// Hosts are the names under which clients reach this server, as in the Host header:
 	// a hello that was signed for another one is refused, so that nobody can use here

@@ -296,6 +296,7 @@ func (l *link) account(p *peer, sent int, rest rest) {
 	if p.credit != unlimited {
 		p.credit -= int64(sent)
 	}
+	p.at, p.even = p.seq, p.even || rest == level
 	switch {
 	case rest == unpaid && p.credit == 0:
 		p.waits = true

@@ -16,12 +16,15 @@ type peer struct {
 	name  string
 	label string // how frames name the room: not at all if it is the door
 
+	rights Rights
+
 	device  string
 	gen     uint64
 	sources []*source // those that hello or join named
 
 	attached bool // what it says counts; under room.mu
 	released bool // its sources were given back; under room.mu
+	expelled bool // it may not be in the room any more; under room.mu
 
 	// What is to be written, under link.mu. See out.go.
 	frames            []wire.Frame
@@ -31,6 +34,8 @@ type peer struct {
 	inUrgent, inLines bool       // it is in these queues
 	credit            int64      // so many lines may be sent
 	waits             bool       // for credit, as there are lines
+	at                uint64     // what seq was lately
+	even              bool       // it has been level since it was last told to lag
 
 	// What follows belongs to the writer.
 	seq    uint64 // has all up to here that it may read
@@ -61,7 +66,11 @@ func (p *peer) join(f *wire.Join) error {
 	if err != nil {
 		return p.broken("look back", err)
 	}
-	start, err := p.room.log.Start(f.Cursor, backlog)
+	from := f.Cursor
+	if !p.rights.has(Read) {
+		from = "" // nothing is to be caught up
+	}
+	start, err := p.room.log.Start(from, backlog)
 	if err != nil {
 		return p.broken("find cursor", err)
 	}
@@ -84,6 +93,8 @@ func (p *peer) join(f *wire.Join) error {
 	case errors.Is(err, errInUse):
 		p.reject(wire.NameTaken, srv.inUseText(p.user(), p.name))
 		return err
+	case errors.Is(err, errExpelled):
+		return err // it has been told
 	case err != nil:
 		p.link.drain()
 		return err
@@ -98,6 +109,7 @@ func (p *peer) join(f *wire.Join) error {
 var (
 	errDraining = errors.New("draining")
 	errInUse    = errors.New("name in use in plain mode")
+	errExpelled = errors.New("disconnected by the application")
 )
 
 // enroll attaches p and queues its welcome, in one step for the room, so that no
@@ -108,6 +120,9 @@ func (p *peer) enroll(f *wire.Join, w *wire.Welcome) (old *peer, err error) {
 	defer r.mu.Unlock()
 	if r.draining {
 		return nil, errDraining
+	}
+	if p.expelled {
+		return nil, errExpelled
 	}
 	if m := r.members[p.user()]; m != nil && m.plain > 0 {
 		return nil, errInUse
@@ -127,14 +142,17 @@ func (p *peer) enroll(f *wire.Join, w *wire.Welcome) (old *peer, err error) {
 		}
 	}
 	r.show()
-	names := r.names()
+	names, away := r.names(), absences(r.away)
+	if !p.rights.has(Read) {
+		names, away = []string{p.user()}, nil
+	}
 	w.Members = names[:min(len(names), namesInWelcome)]
 	p.link.enter(p)
 	p.push(w)
 	for some := range slices.Chunk(names[len(w.Members):], namesPerFrame) {
 		p.push(&wire.Presence{Joined: some})
 	}
-	for some := range slices.Chunk(absences(r.away), absentPerFrame) {
+	for some := range slices.Chunk(away, absentPerFrame) {
 		p.push(&wire.Presence{Away: some})
 	}
 	p.wake()

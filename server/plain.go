@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"holdfast/server/history"
 	"holdfast/session/wire"
 	"holdfast/transport"
 )
@@ -26,17 +27,17 @@ const plainBacklog = 200 // lines of history for a plain client that does not sa
 
 // servePlain serves a client without subprotocol. The name is reserved before the
 // upgrade, so that a taken one is refused with a status that every client shows.
-func (s *Server) servePlain(w http.ResponseWriter, r *http.Request, rm *room, user string) (started bool) {
-	_, claimed, err := s.opts.Store.Owner(user, time.Now(), s.opts.NameTTL)
+func (s *Server) servePlain(w http.ResponseWriter, r *http.Request, rm *room, g Grant, user string) (started bool) {
+	holder, foreign, err := s.plainHolder(g, user)
 	switch {
 	case err != nil:
 		s.log.Error("can't serve", "doing", "look up claim", "err", err)
 		http.Error(w, wire.Internal.Text, http.StatusInternalServerError)
 		return false
-	case claimed && !rm.has(user):
+	case foreign && !rm.has(user):
 		http.Error(w, user+" belongs to someone else: choose another name", http.StatusConflict)
 		return false
-	case claimed:
+	case foreign:
 		http.Error(w, s.inUseText(user, rm.name), http.StatusConflict)
 		return false
 	}
@@ -54,10 +55,22 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request, rm *room, us
 	if n, err := strconv.Atoi(r.URL.Query().Get("backlog")); err == nil && n >= -1 {
 		backlog = n
 	}
-	l := s.newLink(conn, user, rm.name)
+	l := s.newLink(conn, r, g, user, rm.name)
+	l.holder = holder
 	l.text = &plain{backlog: backlog, before: before}
 	s.wg.Go(func() { l.servePlain(rm) })
 	return true
+}
+
+// plainHolder finds out whether somebody else has claimed user's name. Who the
+// application knows claims it; another plain client has it while it is connected.
+func (s *Server) plainHolder(g Grant, user string) (holder history.Holder, foreign bool, err error) {
+	if g.Identity == "" {
+		_, claimed, err := s.opts.Store.Owner(user, time.Now(), s.opts.NameTTL)
+		return holder, claimed, err
+	}
+	holder, mine, err := s.opts.Store.Claim(user, g.holder(), time.Now(), s.opts.NameTTL)
+	return holder, !mine, err
 }
 
 // reserve makes user a member for a plain connection that is being accepted. It is
@@ -95,6 +108,8 @@ func (l *link) servePlain(r *room) {
 	case errors.Is(err, errDraining):
 		r.unreserve(l.user, true)
 		l.drain()
+	case errors.Is(err, errExpelled):
+		r.unreserve(l.user, true) // it has been told
 	default:
 		r.unreserve(l.user, true)
 		_ = p.broken("join", err)
@@ -124,6 +139,9 @@ func (p *peer) joinPlain() error {
 	if p.room.draining {
 		return errDraining
 	}
+	if p.expelled {
+		return errExpelled
+	}
 	p.room.attach(p)
 	src.peer = p
 	p.link.enter(p)
@@ -138,7 +156,7 @@ func (p *peer) readPlain() (left bool) {
 	for {
 		msg, err := p.link.conn.Read()
 		if err != nil {
-			return cleanly(err)
+			return p.link.lost(err)
 		}
 		text := strings.TrimRight(string(msg), "\r\n")
 		if strings.TrimSpace(text) == "" {
@@ -206,6 +224,8 @@ func (t *plain) write(p *peer, f wire.Frame) bool {
 		}
 	case *wire.Bye:
 		return t.say(p, "* "+f.Message)
+	case *wire.Refused:
+		return t.say(p, "* not sent: "+f.Message)
 	}
 	return true
 }

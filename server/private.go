@@ -47,6 +47,9 @@ func (p *peer) address(l *history.Line, to string) (code string, err error) {
 // hidden reports whether p may not read l. That somebody could not be written to is
 // for nobody to know.
 func (p *peer) hidden(l line) bool {
+	if !p.rights.has(Read) {
+		return true
+	}
 	if l.Kind != history.KindPrivate {
 		return l.Kind == history.KindVoid && l.Text == wire.RefusedUnknown
 	}
@@ -87,6 +90,9 @@ const exactBacklog = 1000
 // backlog returns how many of the log's last lines p has to go back to be shown n of
 // them. In a room full of what is not for p that ends somewhere.
 func (p *peer) backlog(n int) (lines int, err error) {
+	if !p.rights.has(Read) {
+		return 0, nil
+	}
 	if n <= 0 || n > exactBacklog {
 		return n, nil
 	}

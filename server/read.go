@@ -51,9 +51,12 @@ type lineRead struct {
 }
 
 // readRooms lists the rooms that somebody is in.
-func (s *Server) readRooms(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) readRooms(w http.ResponseWriter, req *http.Request) {
 	if s.opts.HideRooms {
 		http.Error(w, "this server does not list its rooms: ask for one by name", http.StatusForbidden)
+		return
+	}
+	if !s.mayRead(w, req, "") {
 		return
 	}
 	answer := roomsAnswer{Rooms: []roomSize{}}
@@ -69,7 +72,10 @@ func (s *Server) readRooms(w http.ResponseWriter, _ *http.Request) {
 // readRoom tells who is in a room.
 func (s *Server) readRoom(w http.ResponseWriter, req *http.Request) {
 	s.inRoom(w, req, func(r *room) (any, error) {
-		answer := roomAnswer{r.name, r.here()}
+		answer := roomAnswer{r.name, []memberHere{}}
+		for _, m := range r.here() {
+			answer.Members = append(answer.Members, memberHere{m.Name, m.Away})
+		}
 		if len(answer.Members) == 0 {
 			lines, _, err := r.log.Before(0, 1)
 			if err != nil || len(lines) == 0 {
@@ -91,10 +97,11 @@ func (s *Server) readLines(w http.ResponseWriter, req *http.Request) {
 		answer, known, size := linesAnswer{Lines: []lineRead{}}, r.size() > 0, 0
 		end, err := r.back(req.Context().Done(), before, int(limit), func(e history.Entry) bool {
 			known = true
-			if e.Kind != "" && e.Kind != wire.KindAction {
+			l, public := publicLine(r.name, &e)
+			if !public {
 				return true
 			}
-			answer.Lines = append(answer.Lines, lineRead{e.Seq, e.At, e.User, e.Kind, e.Text})
+			answer.Lines = append(answer.Lines, lineRead{l.Seq, l.At, l.From, l.Kind, l.Text})
 			size += len(e.Text)
 			return len(answer.Lines) < int(limit) && size < maxAnswer
 		})
@@ -119,7 +126,10 @@ func (s *Server) inRoom(w http.ResponseWriter, req *http.Request, ask func(*room
 		http.Error(w, "room: "+err.Error(), http.StatusBadRequest)
 		return
 	}
-	answer, err := s.askRoom(name, ask)
+	if !s.mayRead(w, req, name) {
+		return
+	}
+	answer, err := askRoom(s, name, ask)
 	switch {
 	case errors.Is(err, errDraining):
 		s.refuseDraining(w)
@@ -135,14 +145,14 @@ func (s *Server) inRoom(w http.ResponseWriter, req *http.Request, ask func(*room
 }
 
 // askRoom opens a room for a question.
-func (s *Server) askRoom(name string, ask func(*room) (any, error)) (answer any, err error) {
+func askRoom[T any](s *Server, name string, ask func(*room) (T, error)) (answer T, err error) {
 	if !s.enter() {
-		return nil, errDraining
+		return answer, errDraining
 	}
 	defer s.wg.Done()
 	r, err := s.hub.hold(name)
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	defer s.hub.release(name)
 	return ask(r)

@@ -41,15 +41,17 @@ type source struct {
 	ready chan struct{} // closed when loaded
 	err   error         // set before ready is closed
 
-	mark    uint64     // taken up to here
-	durable uint64     // on disk up to here
-	voids   []void     // refused numbers, in order
-	heard   uint64     // peer knows of all refusals up to here
-	peer    *peer      // who gets the acks: the last that named it
-	holds   int        // peers that named it
-	onWay   int        // lines of it appended and not yet durable
-	sayings []*saying  // those of them that are said once, in order
-	wait    wire.Retry // what the last line that could not be stored was told
+	mark    uint64                          // taken up to here
+	durable uint64                          // on disk up to here
+	voids   []void                          // refused numbers, in order
+	words   map[uint64]string               // what the application said of some of them
+	heard   uint64                          // peer knows of all refusals up to here
+	peer    *peer                           // who gets the acks: the last that named it
+	holds   int                             // peers that named it
+	onWay   int                             // lines of it appended and not yet durable
+	sayings []*saying                       // those of them that are said once, in order
+	waits   map[uint64]chan<- history.Entry // who waits for lines of Say's to be durable
+	wait    wire.Retry                      // what the last line that could not be stored was told
 }
 
 // void is a refused line.
@@ -151,6 +153,7 @@ func (s *source) acked() uint64 {
 func (r *room) take(p *peer, s *source, f *wire.Send) (answer wire.Frame, taken bool, err error) {
 	l := history.Line{User: p.user(), Source: f.Source, N: f.N, Kind: f.Kind, Text: f.Text, At: time.Now()}
 	v := r.judge(p, f, &l)
+	r.consult(p, s, &l, &v)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.looked(v.once)
@@ -170,7 +173,7 @@ func (r *room) take(p *peer, s *source, f *wire.Send) (answer wire.Frame, taken 
 	if f.N <= s.mark {
 		if i, refused := s.find(f.N); refused {
 			s.heard = max(s.heard, f.N)
-			return refusal(f.Source, f.N, s.voids[i].code), true, nil
+			return s.refusal(f.N, s.voids[i].code), true, nil
 		}
 		if f.N <= s.durable {
 			return &wire.Ack{Source: f.Source, N: s.acked()}, true, nil
@@ -195,15 +198,25 @@ func (r *room) take(p *peer, s *source, f *wire.Send) (answer wire.Frame, taken 
 		}
 		return s.later(f, 1000, wire.RetryStorage), true, err
 	}
-	if l.Once != "" {
-		v.once.say(s, f.N)
-	}
 	s.mark = f.N
+	s.word(v.words)
+	if l.Once == "" {
+		v.once = nil
+	}
+	r.took(s, v.once)
+	return nil, true, nil
+}
+
+// took notes that the line which s.mark counts is on its way to disk, under mu. once is nil
+// if it may be said again.
+func (r *room) took(s *source, once *saying) {
+	if once != nil {
+		once.say(s, s.mark)
+	}
 	s.onWay++
 	if r.onWay++; r.onWay == 1 {
 		r.srv.hub.again(r.name)
 	}
-	return nil, true, nil
 }
 
 // later asks for f again after some milliseconds, under mu.
@@ -226,8 +239,9 @@ func unfit(f *wire.Send) string {
 	return ""
 }
 
-func refusal(source string, n uint64, code string) *wire.Refused {
-	return &wire.Refused{Source: source, N: n, Code: code, Message: refusalText[code]}
+// refusal is what the client of s is told of line n, under mu.
+func (s *source) refusal(n uint64, code string) *wire.Refused {
+	return &wire.Refused{Source: s.id.source, N: n, Code: code, Message: cmp.Or(s.words[n], refusalText[code])}
 }
 
 var refusalText = map[string]string{
@@ -237,6 +251,8 @@ var refusalText = map[string]string{
 	wire.RefusedKind:    "this server does not know this kind of line",
 	wire.RefusedUnknown: "nobody here has that name",
 
+	wire.RefusedReadOnly:  "you may read here, but not say anything",
+	wire.RefusedRejected:  "the application behind the server rejected the line",
 	wire.RefusedDuplicate: "the line was said before, and is stored",
 }
 
@@ -256,11 +272,13 @@ func (r *room) publish(entries []history.Entry) {
 	if idle && r.draining {
 		close(r.drained)
 	}
-	peers := r.peers
+	r.srv.watch.lines(r.name, entries)
+	peers, head := r.peers, r.tail.head()
 	r.mu.Unlock()
 	for _, p := range peers {
 		p.wake()
 	}
+	r.srv.watch.lagging(peers, head)
 	if idle {
 		r.srv.hub.release(r.name)
 	}
@@ -273,6 +291,9 @@ func (r *room) settle(e history.Entry) {
 		return // another server's
 	}
 	r.stored(s, e.N)
+	if waiter := s.waits[e.N]; waiter != nil {
+		waiter <- e // it has room
+	}
 	if s.onWay > 0 {
 		s.onWay--
 		r.onWay--
@@ -290,7 +311,7 @@ func (r *room) settle(e history.Entry) {
 		return
 	}
 	if e.Kind == wire.KindVoid {
-		s.peer.push(refusal(e.Source, e.N, e.Text))
+		s.peer.push(s.refusal(e.N, e.Text))
 		if s.acked() == e.N-1 { // no older one that it has yet to hear of
 			s.heard = max(s.heard, e.N)
 		}

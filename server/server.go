@@ -28,7 +28,9 @@ type Server struct {
 	mux  *http.ServeMux
 	hub  hub
 
-	ownStore bool // made by New, closed by Shutdown
+	ownStore bool   // made by New, closed by Shutdown
+	watch    *watch // nil if nobody observes
+	source   string // from which Say's lines come
 
 	wg      sync.WaitGroup
 	drainer sync.WaitGroup // drain, which waits for wg
@@ -56,6 +58,7 @@ func New(opts *Options) *Server {
 		ended: make(chan struct{}), failed: make(chan struct{}), links: map[*link]struct{}{},
 	}
 	s.log = s.opts.Logger
+	s.watch, s.source = newWatch(s.opts.Observer), appSource()
 	if s.opts.Store == nil {
 		s.opts.Store = history.Memory()
 		s.ownStore = true
@@ -109,6 +112,11 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.wg.Done()
+	grant, no := s.authorize(r, name, user)
+	if no != nil {
+		no.answer(w)
+		return
+	}
 	rm, err := s.hub.hold(name)
 	if errors.Is(err, errDraining) {
 		s.refuseDraining(w)
@@ -121,9 +129,9 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
 	}
 	started := false
 	if len(protocols) > 0 {
-		started = s.serveProtocol(w, r, rm, user)
+		started = s.serveProtocol(w, r, rm, grant, user)
 	} else {
-		started = s.servePlain(w, r, rm, user)
+		started = s.servePlain(w, r, rm, grant, user)
 	}
 	if !started {
 		s.hub.release(name)
@@ -135,7 +143,7 @@ func (s *Server) refuseDraining(w http.ResponseWriter) {
 	http.Error(w, wire.Draining.Text, http.StatusServiceUnavailable)
 }
 
-func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request, rm *room, user string) (started bool) {
+func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request, rm *room, g Grant, user string) (started bool) {
 	challenge, err := s.challenge(user)
 	if err != nil {
 		s.log.Error("can't serve", "doing", "make challenge", "err", err)
@@ -146,7 +154,7 @@ func (s *Server) serveProtocol(w http.ResponseWriter, r *http.Request, rm *room,
 	if err != nil {
 		return false
 	}
-	l := s.newLink(conn, user, rm.name)
+	l := s.newLink(conn, r, g, user, rm.name)
 	l.reached = reached(r)
 	s.wg.Go(func() { l.serve(challenge, rm) })
 	return true
@@ -265,6 +273,7 @@ func (s *Server) drain() {
 	s.wg.Wait()
 	close(rest)
 	cutter.Wait()
+	s.watch.end()
 	if s.ownStore {
 		s.closeErr = s.opts.Store.Close()
 	}

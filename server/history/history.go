@@ -8,6 +8,31 @@ import (
 
 // Store keeps every room's log, the marks of every source and the claimed
 // names. All methods may be called from any goroutine.
+//
+// # What a wrapped store may do
+//
+// A program may hand the server a store that embeds one of this package's, and whose Open
+// returns a Log that embeds the one of the embedded store's. Its Append is called by one
+// goroutine at a time in each room, under a lock of the server's: it must not wait, nor
+// call the server. It may
+//
+//   - refuse a line for good: pass it on with KindVoid for its Kind, a code of wire's, such
+//     as "rejected", for its Text, and To, Readers and Once empty. The line's number must
+//     be stored, or the client sends it for ever;
+//   - put a line off: return an error, ErrFull for one that is no news, and append
+//     nothing. The client sends it again after a second, and what it said next after it;
+//   - change Text or Kind of a line, but not its User, Source and N, by which it is known;
+//   - inject lines, before or after one that it passes on, from a Source that no client
+//     has, numbered from what Source says is stored of it, plus one. They are shown to
+//     everybody like any other. Injected at another time they need a lock of the
+//     program's, for each Log takes one Append at a time;
+//   - hold a line back and append it later, if it keeps the order of each source: nobody
+//     is shown it, and its sender gets no ack, before it comes out of the sink. Log.Close
+//     is called only after that, so a line that never comes out keeps Shutdown waiting.
+//
+// Its Open may give the embedded store a sink of its own, to see what is durable, which
+// hands on all that it gets. Where only words decide, the server's Options.Accept is
+// simpler, and may wait.
 type Store interface {
 	// Open returns the log of room, which need not exist yet. From then on sink
 	// gets every line that becomes durable in that room, in order and once, in

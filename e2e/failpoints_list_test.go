@@ -51,7 +51,7 @@ var serverFailpoints = []failpoint{
 	below("hello/enrolled", starts, "server/peer.go", `p.push(w)`),
 
 	above("take/new", often, "server/room.go", `if err := r.log.Append(l); err != nil {`),
-	below("take/queued", often, "server/history/log.go", "digest: r.last.digest,\n\t\tonce:   once,\n\t})"),
+	below("take/queued", often, "server/history/log.go", "once:   once,\n\t})"),
 	below("take/marked", often, "server/room.go", `s.mark = f.N`),
 	above("commit/begin", often, "server/history/commit.go", `batch := d.db.NewBatch()`),
 	above("commit/epoch", starts, "server/history/commit.go", `value = appendEpoch(value[:0], d.epoch)`),

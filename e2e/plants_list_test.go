@@ -122,7 +122,7 @@ var plants = []plant{
 		p.credit -= int64(sent)`, `p.inLines = false; `),
 	}},
 	{"writer rests although there is more", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("server/lines.go", `return len(ls), further, ok`, `return len(ls), level, ok`),
+		overlay.Replace("server/lines.go", `return len(ls), rest, ok`, `return len(ls), level, ok`),
 	}},
 	{"trimmed lines are skipped in silence", by("server", "TestTrimOvertakesReader"), []overlay.Edit{
 		overlay.Replace("server/lines.go", `if len(entries) == 0 || entries[0].Seq != p.seq+1 {`, `if false {`),
@@ -177,6 +177,9 @@ var plants = []plant{
 		overlay.Replace("session/consume.go", `	s.client.keeper.notePoint(s.pen.room, at)
 	return s.client.keeper.flush()`, `	_ = at
 	return s.client.keeper.flush()`),
+	}},
+	{"commit returns before the disk has it", simulation("0.25"), []overlay.Edit{
+		overlay.Replace("session/consume.go", `return s.client.keeper.flush()`, `return nil`),
 	}},
 	{"commit goes one line too far", by("session", "TestManualCommit"), []overlay.Edit{
 		overlay.Replace("session/feed.go", `	at = f.until(m)

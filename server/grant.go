@@ -45,9 +45,17 @@ const (
 	// Write lets a user say something, and why they are away. Lines of a user without it
 	// are refused as read_only.
 	Write
+	// Moderate lets a user remove others from the room, as Server.Disconnect does. It is
+	// not among what zero means, and goes with the other two: Read|Write|Moderate.
+	Moderate
 )
 
-func (r Rights) has(right Rights) bool { return r == 0 || r&right != 0 }
+func (r Rights) has(right Rights) bool {
+	if r == 0 {
+		r = Read | Write
+	}
+	return r&right != 0
+}
 
 // Refusal is an error of [Options.Authorize] that is told to the client as it is. Any
 // other error is logged, and the client told to come back, as after an outage.

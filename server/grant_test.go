@@ -298,3 +298,33 @@ func TestWriteOnly(t *testing.T) {
 		w.wantAnswer("/rooms/general/lines", 403, "reading here is not allowed")
 	})
 }
+
+// Who may moderate removes others, from that room alone and without linger; from nobody else
+// it is heard, and nobody removes by a name that is not there.
+func TestModerate(t *testing.T) {
+	app := &gatekeeper{}
+	bubble(t, &server.Options{Authorize: app.authorize}, func(w *world) {
+		app.grant("general/ana", server.Grant{Rights: server.Read | server.Write | server.Moderate})
+		ana, bob, eve := w.join("general", "ana"), w.join("general", "bob"), w.join("general", "eve")
+		other := w.join("other", "eve")
+		if !ana.welcome.Moderate || bob.welcome.Moderate {
+			t.Error("the welcome does not tell who may moderate")
+		}
+		bob.write(&wire.Remove{Name: "eve", Text: "because"})
+		ana.write(&wire.Remove{Name: "nobody"})
+		pass(time.Second)
+		eve.send(1, "still here") // bob may not
+		await[*wire.Ack](eve)
+		ana.write(&wire.Remove{Name: "eve", Text: "no ads here"})
+		if bye := eve.wantEnd(wire.Forbidden); bye.Message != "no ads here" {
+			t.Errorf("was told %q", bye.Message)
+		}
+		for left := ""; left != "eve"; {
+			if p := await[*wire.Presence](bob); len(p.Left) > 0 {
+				left = p.Left[0]
+			}
+		}
+		other.send(1, "still here")
+		await[*wire.Ack](other)
+	})
+}

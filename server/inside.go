@@ -244,3 +244,13 @@ func (s *Server) Disconnect(room, name, reason string) (ended int) {
 	s.log.Info("disconnected", "room", room, "user", user, "connections", ended)
 	return ended
 }
+
+// remove is Disconnect for a user who may moderate the room, and not for others.
+func (p *peer) remove(f *wire.Remove) {
+	if !p.rights.has(Moderate) {
+		p.trace("removal ignored", "no right to moderate")
+		return
+	}
+	p.link.srv.log.Info("removed", "room", p.name, "user", f.Name, "by", p.user())
+	p.link.srv.Disconnect(p.name, f.Name, f.Text)
+}

@@ -95,7 +95,7 @@ func (p *peer) page(f *wire.History) (*wire.Page, error) {
 // writeLines sends what fits one frame, and credit, of the lines that the peer has not
 // got yet. It returns how many it sent and what is left to do.
 func (p *peer) writeLines(credit int64) (sent int, rest rest, ok bool) {
-	ls, err := p.next()
+	ls, all, err := p.next()
 	if errors.Is(err, errTrimmed) {
 		p.reject(wire.Resync, "lines that are no longer kept were missed")
 		return 0, level, true
@@ -111,21 +111,25 @@ func (p *peer) writeLines(credit int64) (sent int, rest rest, ok bool) {
 		}
 		return 0, level, true
 	}
+	n := len(ls)
 	if ls = p.paid(ls, credit); len(ls) == 0 {
 		return 0, unpaid, true
+	}
+	if rest = further; all && len(ls) == n && p.live {
+		rest = level // who brings more lines wakes the writer
 	}
 	last := ls[len(ls)-1]
 	p.seq = last.Seq
 	ls = p.readable(ls)
 	if p.plain() {
-		return 0, further, p.link.text.lines(p, ls)
+		return 0, rest, p.link.text.lines(p, ls)
 	}
 	if len(ls) == 0 && p.seq-p.told < maxHidden {
-		return 0, further, true
+		return 0, rest, true
 	}
 	ok = p.link.conn.Write(eventsFrame(p.label, p.cursor, last.Cursor, ls)) == nil
 	p.told, p.cursor = last.Seq, last.Cursor
-	return len(ls), further, ok
+	return len(ls), rest, ok
 }
 
 // paid returns the lines at the front for which there is credit. What p is not shown
@@ -156,17 +160,17 @@ func eventsFrame(room, after, cursor string, ls []line) []byte {
 }
 
 // next returns the lines after the peer's position that fit one frame; none means
-// that the peer is level.
-func (p *peer) next() ([]line, error) {
+// that the peer is level, all that it is level with them.
+func (p *peer) next() (ls []line, all bool, err error) {
 	ls, known, head := p.room.after(p.seq)
 	if !known {
 		entries, err := p.room.log.Read(p.seq, readAhead)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if len(entries) == 0 || entries[0].Seq != p.seq+1 {
 			if err := p.checkTrimmed(); err != nil {
-				return nil, err
+				return nil, false, err
 			}
 		}
 		for _, e := range entries {
@@ -179,10 +183,10 @@ func (p *peer) next() ([]line, error) {
 	size := 0
 	for i, l := range ls {
 		if size += len(l.json) + 1; i > 0 && size > frameBytes {
-			return ls[:i], nil
+			return ls[:i], false, nil
 		}
 	}
-	return ls, nil
+	return ls, known, nil
 }
 
 // errTrimmed means that retention overtook a peer that lagged.

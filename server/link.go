@@ -146,6 +146,10 @@ func (l *link) hear(f wire.Frame) (left bool, err error) {
 		if p := l.in(f.Room); p != nil {
 			p.room.setAway(p, f.Text)
 		}
+	case *wire.Remove:
+		if p := l.in(f.Room); p != nil {
+			p.remove(f)
+		}
 	case *wire.More:
 		if p := l.in(f.Room); p != nil {
 			p.more(f.Lines)

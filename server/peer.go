@@ -86,7 +86,7 @@ func (p *peer) join(f *wire.Join) error {
 		Missed: start.Missed, Lost: start.Lost,
 		HeartbeatMS: srv.opts.Heartbeat.Milliseconds(), TimeoutMS: srv.opts.DeadAfter.Milliseconds(),
 		Limits: wire.Limits{TextBytes: wire.MaxText, InFlight: srv.opts.InFlight, Rooms: srv.opts.MaxRooms},
-		Now:    wire.Time{Time: time.Now()},
+		Now:    wire.Time{Time: time.Now()}, Moderate: p.rights.has(Moderate),
 	}
 	old, err := p.enroll(f, w)
 	switch {

@@ -89,6 +89,18 @@ func (a *asks) page(before uint64, limit int) (answer <-chan *wire.Page, id stri
 	return c, id
 }
 
+// say queues a frame to which there is no answer.
+func (a *asks) say(f wire.Frame) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.up {
+		return ErrOffline
+	}
+	a.queue = append(a.queue, f)
+	a.changed()
+	return nil
+}
+
 func (a *asks) forget(id string) {
 	a.mu.Lock()
 	delete(a.pages, id)
@@ -119,10 +131,31 @@ func (s *Session) SetAway(text string) error {
 	return nil
 }
 
+// Remove ends another user's part in the room: they have left, and are told why, which is
+// empty or one line of at most wire.MaxAway bytes. It takes the right to moderate, which
+// Status tells: without it the error is ErrNotModerator, and without a connection ErrOffline.
+// Whether somebody of that name was there, Presence tells.
+func (s *Session) Remove(name, why string) error {
+	user, err := wire.Name(name)
+	if err != nil {
+		return fmt.Errorf("%w: user: %w", ErrOption, err)
+	}
+	if err := wire.CheckAway(why); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	may := s.status.Moderator
+	s.mu.Unlock()
+	if !may {
+		return ErrNotModerator
+	}
+	return s.asks.say(&wire.Remove{Name: user, Text: why})
+}
+
 // History returns up to limit lines (1 to wire.MaxPage) before the one at position
 // before, zero for the newest, oldest first; end means that there are no older ones.
-// It moves no cursor. Without a connection, or if that is lost, the error is
-// ErrOffline; the session's next one may do.
+// It moves no cursor. Without a connection, or if that is lost, the error is ErrOffline: ask
+// again when the session is Online.
 func (s *Session) History(ctx context.Context, before uint64, limit int) (lines []Message, end bool, err error) {
 	if limit < 1 || limit > wire.MaxPage {
 		return nil, false, fmt.Errorf("%w: limit must be 1 to %d", ErrOption, wire.MaxPage)

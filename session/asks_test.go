@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"testing"
 	"time"
 
+	"holdfast/server"
 	"holdfast/session"
 	"holdfast/session/wire"
 	"holdfast/transport/netsim"
@@ -187,5 +189,36 @@ func TestHistoryOfAStrangeServer(t *testing.T) {
 		if a := <-answers; !errors.Is(a.err, session.ErrOffline) {
 			t.Errorf("%+v", a)
 		}
+	})
+}
+
+// Remove is for moderators, and for those alone.
+func TestRemove(t *testing.T) {
+	bubble(t, func(t *testing.T, n *netsim.Net) {
+		serve(t, n, &server.Options{Authorize: func(_ *http.Request, _, name string) (server.Grant, error) {
+			if name == "ana" {
+				return server.Grant{Rights: server.Read | server.Write | server.Moderate}, nil
+			}
+			return server.Grant{}, nil
+		}})
+		ana, eve := open(t, n, nil), openAs(t, n, "eve", nil)
+		anas, eves := follow(ana), follow(eve)
+		if err := ana.Remove("eve", ""); !errors.Is(err, session.ErrNotModerator) {
+			t.Errorf("before there is a connection: %v", err)
+		}
+		awaitState(t, anas, session.Online)
+		awaitState(t, eves, session.Online)
+		pass(time.Second)
+		if err := eve.Remove("ana", ""); !errors.Is(err, session.ErrNotModerator) || !ana.Status().Moderator {
+			t.Errorf("by somebody else: %v", err)
+		}
+		if err := ana.Remove("eve", "two\nlines"); err == nil {
+			t.Error("a reason of two lines")
+		}
+		must(t, ana.Remove("Eve", "no ads here"))
+		if r := rejectedWith(t, eve, eves, wire.Forbidden); r.Message != "no ads here" {
+			t.Errorf("was told %q", r.Message)
+		}
+		awaitThat(t, anas, func(p session.Presence) bool { return contains(p.Left, "eve") })
 	})
 }

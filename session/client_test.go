@@ -344,3 +344,26 @@ func TestJoinAgain(t *testing.T) {
 		}
 	})
 }
+
+// A verdict that comes before a join was read is about the door alone.
+func TestVerdictBeforeJoin(t *testing.T) {
+	bubble(t, func(t *testing.T, n *netsim.Net) {
+		srv := scripted(t, n)
+		c := newClient(t, n, nil)
+		rooms := joined(t, c, "hall", "lab")
+		p := srv.accept()
+		p.welcome(nil)
+		p.joins(1)
+		p.send(&wire.Bye{Code: wire.Superseded.Word})
+		p.close(wire.Superseded.Close, "")
+		p = srv.accept() // once more: it might be a ghost
+		p.welcome(nil)
+		p.joins(1)
+		p.send(&wire.Bye{Code: wire.Superseded.Word})
+		p.close(wire.Superseded.Close, "")
+		<-rooms[0].Done()
+		if p = srv.accept(); p.req.URL.Path != "/chat/lab/ana" {
+			t.Errorf("came back for %s", p.req.URL.Path)
+		}
+	})
+}

@@ -23,10 +23,10 @@ var (
 //
 // A line counts as consumed when the loop asks for the next event, or by Commit. So it
 // does not when the body breaks, returns or panics, or Close is called meanwhile: then the next
-// consumer, in this process or the next, is given it again. Whether the process
-// dies just before or after the loop asked for the next one can't be told apart on disk
-// for a fifth of a second: then a line that was consumed is given again, never one left out.
-// What must not be done twice is for Options.ManualCommit and Reply.
+// consumer, in this process or the next, is given it again. What was
+// consumed is on disk a fifth of a second later; if the process is killed before that, the
+// line is given again, and none is left out. What must not be done twice is for
+// Options.ManualCommit and Reply.
 func (s *Session) Events() iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		s.attach()
@@ -53,8 +53,9 @@ func (s *Session) Messages() iter.Seq[Message] {
 }
 
 // Next waits for the next line and returns it. It is Messages for a program that can't
-// hold a loop: the line counts as consumed when Next is called again, or by Commit. The
-// error is the cause of ctx, with which nothing is lost, or why the session ended.
+// hold a loop: the line counts as consumed when Next is called again, or by Commit. If ctx
+// ends first, the error is its cause, and no line is lost; when the session has ended, it is
+// that of Err. Next is a consumer as Events is: there may be one at a time.
 func (s *Session) Next(ctx context.Context) (Message, error) {
 	s.feed.attach()
 	defer s.feed.detach()

@@ -15,45 +15,51 @@
 //
 // Open does not wait for the network, and no error of the network ends the session: it
 // redials until Close, or until the server says that it will not have this client (a
-// [RejectedError]). [Session.Events] tells besides what became of lines that were sent, who
-// is there, and how the link is. [Session.History] asks for older lines. A program that
-// can't hold a loop has [Session.Next]; one that must know that a line has arrived has
-// [Session.Wait].
+// [RejectedError]). The loop may do what it likes, and Send may be called from anywhere.
+// [Session.Events] yields, besides lines, what became of those that were sent, who is there, and
+// how the link is. [Session.History] asks for older lines. [Session.Next] is for a program that
+// can't hold a loop, and [Session.Wait] for one that must know that its line has arrived.
 //
 // # Consumed means done
 //
 // A line is consumed when the loop asks for the next one. A body that breaks, returns, panics
-// or is closed under its feet has not consumed its line: the next loop, in this process or
-// the next one, begins with it. In a crash, the last fifth of a second may come again. So by
-// itself the package gives each line at least once.
+// or has its session closed meanwhile has not consumed its line: the next loop, in this process
+// or the next one, begins with it. After a crash, lines that were consumed in its last fifth of
+// a second may come again. So by itself the package gives each line at least once.
 //
 // A program whose answer to a line must be said once replies in one step: [Session.Reply]
 // puts the answer in the outbox and consumes the line in the same transaction. With
-// Options.ManualCommit nothing else consumes lines, and Options.Exclusive sees to it that
-// no second process answers, too.
+// Options.ManualCommit, lines are consumed by that and by [Session.Commit] alone; with
+// Options.Exclusive, no second process answers the same lines. A line that Options.Backlog
+// shows again has [Message.Seen]: it is consumed, and not to be answered. A bot knows its own
+// lines by Message.From, since Own is about this process.
 //
 //	for m := range s.Messages() {
-//		if q, ok := strings.CutPrefix(m.Text, "!add "); ok && !m.Own {
+//		if q, ok := strings.CutPrefix(m.Text, "!add "); ok && m.From != s.Name() && !m.Seen {
 //			if _, err := s.Reply(m, sum(q)); err != nil {
 //				return err // m comes again when the program is started again
 //			}
 //		}
 //	}
 //
-// | the process is killed | afterwards |
-// |-|-|
-// | before Reply has returned | either nothing has happened and m comes again, or the answer goes out and m does not come again |
-// | after that | the answer goes out, m does not come again |
-// | in a body with its own effects, before Commit has returned | m may come again: make the effect one that can be repeated, by [Message.ID] or (Room, Seq) |
-// | after Commit | m does not come again |
+// What holds when the process is killed depends on when:
+//   - before Reply has returned: either nothing has happened and m comes again, or the answer
+//     goes out and m does not come again;
+//   - after Reply has returned: the answer goes out, and m does not come again;
+//   - in a body with effects of its own, before Commit has returned: m may come again. Make the
+//     effect one that can be repeated, by [Message.ID] or (Room, Seq);
+//   - after Commit has returned: m does not come again.
 //
-// [Session.SendOnce] is for the other side of it: a line that a caller may say several
-// times, from several machines, and that is to be stored once.
+// [Session.SendOnce] is for a line that may be said several times, by several processes of a user
+// or for a cause that comes again, and is to be stored once. A bridge between two servers is made
+// of it: see the example.
 //
 // # Many rooms
 //
 // A [Client] holds one connection and one file for any number of rooms; each room it joins
-// is a Session as above, and [Client.Messages] yields the lines of all of them.
+// is a Session as above, and [Client.Messages] yields the lines of all of them. A room that
+// is idle costs some kilobytes of memory and nothing on the wire; after a break, all rooms are
+// joined again in one round trip.
 //
 // # Slow consumers
 //
@@ -61,6 +67,11 @@
 // Options.Window, and goes on when they are consumed; acks, answers and signs of life
 // pass meanwhile, so that the connection lives, and Send and History from the body are as
 // quick as ever.
+//
+// # Tests
+//
+// Package holdfast/server/servertest gives the tests of a program that chats a real server and a
+// link that they can break, in fake time.
 //
 // # Limits
 //
@@ -71,7 +82,7 @@
 //
 // # Inside: how it holds fast
 //
-// Each process start mints a source, and numbers its lines in each room 1, 2, 3… there. A line
+// Each session mints a source when it is opened, and numbers its lines 1, 2, 3… there. A line
 // keeps its (source, number) for ever; the server takes only the next number of a
 // source and stores it with the line, so sending again is always safe. A line
 // leaves the outbox when the server says that it is on disk, not when it was

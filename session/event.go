@@ -25,9 +25,9 @@ type Message struct {
 	At         time.Time
 	Seq        uint64 // its place in the room: strictly increasing
 	ID         ID     // whose line it is, to know one's own
-	Own        bool   // sent by this session, or left to it unsent by an earlier one
+	Own        bool   // sent by this process, or left to it unsent by an earlier one; others of the user's have From
 	Replayed   bool   // said before the session was level with the room
-	Seen       bool   // shown by an earlier session of this slot; here for context
+	Seen       bool   // consumed by an earlier session; shown again because of Options.Backlog
 
 	at   point // where the log goes on behind it, for Commit
 	past int   // as in feed
@@ -135,9 +135,9 @@ func (Stale) event()       {}
 
 // The errors that callers tell apart.
 var (
-	// ErrOption means that Open was given something malformed.
+	// ErrOption means that an option or an argument is malformed.
 	ErrOption = errors.New("session: bad option")
-	// ErrOutboxFull means that the line was not taken. It can be when others are
+	// ErrOutboxFull means that the line was not taken. There is room when others are
 	// acknowledged.
 	ErrOutboxFull = errors.New("session: outbox full")
 	// ErrClosed means that the session was closed or is draining.
@@ -151,6 +151,9 @@ var (
 	ErrInUse = errors.New("session: in use by another process")
 	// ErrCommitted means that a line was consumed before: it must not be answered again.
 	ErrCommitted = errors.New("session: line is committed already")
+	// ErrNotModerator means that the server has not given this user the right to moderate
+	// the room.
+	ErrNotModerator = errors.New("session: not a moderator here")
 	// ErrUnsent means that a session ended with lines that are not acknowledged.
 	// They are kept, and go out when a session of the same name is opened again.
 	ErrUnsent = errors.New("session: lines left unsent")

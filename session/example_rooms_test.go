@@ -30,7 +30,7 @@ func ExampleClient() {
 	}
 	answers := 0
 	for m := range c.Messages() { // of all rooms
-		if m.Own {
+		if m.From == c.Name() {
 			fmt.Println(m.Room+":", m.Text)
 			if answers++; answers == 3 {
 				break

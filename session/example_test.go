@@ -123,7 +123,7 @@ func ExampleSession_Reply() {
 			what, asked := strings.CutPrefix(m.Text, "!echo ")
 			switch {
 			case m.Seen: // consumed by an earlier run; Backlog shows it again, for context
-			case m.Own: // an answer
+			case m.From == s.Name(): // an answer; Own is about this process alone
 				fmt.Println(m.Text)
 				if err := s.Commit(m); err != nil {
 					return err
@@ -135,7 +135,7 @@ func ExampleSession_Reply() {
 			default:
 				return errors.New("the bot does not understand " + m.Text)
 			}
-			if m.Own && !m.Seen && strings.HasPrefix(m.Text, "two") {
+			if !m.Seen && m.Text == "two two" {
 				return nil
 			}
 		}

@@ -53,11 +53,11 @@ func (g *gather) detach() {
 	g.mu.Unlock()
 }
 
-// Messages yields the lines of all rooms, each room's in order and none before the others
-// for long, until the client is closed. It takes no goroutine a room. What holds for
-// [Session.Events] holds here: a line is consumed when the next one is asked for, and a room
-// has one consumer at a time. What happens besides lines is not kept; Session.Wait
-// tells what became of a line that was sent.
+// Messages yields the lines of all rooms, each room's in order and the rooms in turn, until
+// the client is closed. It takes no goroutine a room. What holds for [Session.Events] holds
+// here: a line is consumed when the next one is asked for, and a room has one consumer at a
+// time. What happens besides lines is passed over; Session.Wait tells what became of a line
+// that was sent.
 func (c *Client) Messages() iter.Seq[Message] {
 	return func(yield func(Message) bool) {
 		c.all.attach()

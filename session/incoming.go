@@ -105,6 +105,7 @@ func (l *link) goOn(p *part, w *wire.Welcome) error {
 	s.mu.Lock()
 	history := !s.begun && s.opts.backlog != 0
 	s.begun = true
+	s.status.Moderator = w.Moderate
 	s.mu.Unlock()
 	was := s.feed.place()
 	next := point{w.Cursor, was.seq}

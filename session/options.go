@@ -32,8 +32,8 @@ type Options struct {
 	Dir string
 
 	// Backlog is how many lines of history to begin with, -1 for all. Those that
-	// an earlier session in this slot has shown come with Message.Seen. Zero means
-	// only what was missed since then.
+	// an earlier session in this slot has consumed come with Message.Seen. Zero means
+	// only what was missed since then, and for a first session what is said from now on.
 	Backlog int
 
 	// Fresh neither uses nor moves the slot's cursor: the session begins with

@@ -240,12 +240,13 @@ func (s *Session) lost() {
 	s.hold("")
 }
 
-// concerned returns whom a verdict on the whole connection is about: all that it has joined.
+// concerned returns whom a verdict on the whole connection is about: the door, and the rooms
+// that it was in. A join that was on its way has had no answer yet.
 func (l *link) concerned() (rooms []*Session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range l.parts {
-		if p.asked {
+		if p.in || p.s == l.door {
 			rooms = append(rooms, p.s)
 		}
 	}

@@ -58,15 +58,16 @@ type roomOptions struct {
 
 // Status is where a session stands, for those who show it.
 type Status struct {
-	State   State
-	Attempt int           // Waiting: failed attempts in a row
-	RetryAt time.Time     // Waiting: when the next one is due
-	Err     error         // Waiting, Closed: why
-	Unsent  int           // lines that are not acknowledged
-	Stale   int           // lines that the user is asked about: see Options.StaleAfter
-	Held    string        // why the server can't store lines just now, as in Held; empty if it can
-	Heard   time.Time     // when something last came from the server; zero if never
-	RTT     time.Duration // of the last ping on this connection; zero if none
+	State     State
+	Attempt   int           // Waiting: failed attempts in a row
+	RetryAt   time.Time     // Waiting: when the next one is due
+	Err       error         // Waiting, Closed: why
+	Unsent    int           // lines that are not acknowledged
+	Stale     int           // lines that the user is asked about: see Options.StaleAfter
+	Held      string        // why the server can't store lines just now, as in Held; empty if it can
+	Moderator bool          // the user may Remove others, as the server said last
+	Heard     time.Time     // when something last came from the server; zero if never
+	RTT       time.Duration // of the last ping on this connection; zero if none
 }
 
 // newSession makes the session of a room, which the client's file knows by the name
@@ -117,8 +118,8 @@ func (s *Session) Redial() {
 
 // Drain takes no more lines, waits until all are acknowledged, and closes the
 // session. If ctx or the session ends before that, the error is ErrUnsent and says
-// how many are left. It does not wait for the consumer: lines that one too slow
-// misses are for the next session.
+// how many are left. It does not wait for the consumer: lines that it has not
+// consumed are for the next session.
 func (s *Session) Drain(ctx context.Context) error {
 	s.refuse.Store(true)
 	select {

@@ -50,7 +50,7 @@ func TestSlowCatchUp(t *testing.T) {
 				break
 			}
 			time.Sleep(50 * time.Millisecond)
-			if got%499 == 0 {
+			if got%173 == 0 {
 				quick("History", func() error {
 					_, _, err := ana.History(t.Context(), m.Seq, 10)
 					return err

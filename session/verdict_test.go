@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -324,11 +325,10 @@ func TestTokenIsRenewed(t *testing.T) {
 	bubble(t, func(t *testing.T, n *netsim.Net) {
 		srv := scripted(t, n)
 		srv.refuse.Store(401)
-		attempts := 0
+		var attempts atomic.Int64
 		s := open(t, n, func(o *session.Options) {
 			o.Prepare = func(_ context.Context, a *transport.Attempt) error {
-				attempts++
-				a.Header.Set("Authorization", fmt.Sprint("Bearer ", attempts))
+				a.Header.Set("Authorization", fmt.Sprint("Bearer ", attempts.Add(1)))
 				return nil
 			}
 			o.Retryable = func(err error) bool {
@@ -337,13 +337,13 @@ func TestTokenIsRenewed(t *testing.T) {
 			}
 		})
 		pass(time.Hour)
-		if st := s.Status().State; st == session.Closed || attempts < 100 {
-			t.Fatalf("%v after %d attempts", st, attempts)
+		if st := s.Status().State; st == session.Closed || attempts.Load() < 100 {
+			t.Fatalf("%v after %d attempts", st, attempts.Load())
 		}
 		srv.refuse.Store(0)
 		p := srv.accept()
-		if got := p.req.Header.Get("Authorization"); got != fmt.Sprint("Bearer ", attempts) {
-			t.Errorf("attempt %d says %q", attempts, got)
+		if got := p.req.Header.Get("Authorization"); got != fmt.Sprint("Bearer ", attempts.Load()) {
+			t.Errorf("attempt %d says %q", attempts.Load(), got)
 		}
 	})
 }

@@ -146,6 +146,8 @@ func (l *link) ask(p *part) (ok bool) {
 			f.Room = l.name(s)
 		case *wire.History:
 			f.Room = l.name(s)
+		case *wire.Remove:
+			f.Room = l.name(s)
 		}
 		if !l.write(f) {
 			return false

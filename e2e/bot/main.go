@@ -31,7 +31,7 @@ func answer(server, room, name string) error {
 	defer context.AfterFunc(ctx, func() { _ = s.Close() })()
 	fmt.Println("here")
 	for m := range s.Messages() {
-		if m.Own || m.Seen {
+		if m.From == s.Name() || m.Seen { // Own is about this process
 			continue
 		}
 		if _, err := s.Reply(m, "re: "+m.Text); err != nil {

@@ -35,6 +35,13 @@ func check(f Frame) error {
 		if err := CheckAway(f.Text); err != nil {
 			return malformed("%v", err)
 		}
+	case *Remove:
+		if name, err := Name(f.Name); err != nil || name != f.Name {
+			return malformed("name of who is to be removed is not one in lower case")
+		}
+		if err := CheckAway(f.Text); err != nil {
+			return malformed("%v", err)
+		}
 	case *Bye:
 		return within("retry_ms", f.RetryMS, 0, maxMS)
 	case *Retry:

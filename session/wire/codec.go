@@ -56,6 +56,7 @@ var frames = map[string]func() Frame{
 	"hello":     func() Frame { return new(Hello) },
 	"join":      func() Frame { return new(Join) },
 	"more":      func() Frame { return new(More) },
+	"remove":    func() Frame { return new(Remove) },
 	"send":      func() Frame { return new(Send) },
 	"away":      func() Frame { return new(Away) },
 	"history":   func() Frame { return new(History) },

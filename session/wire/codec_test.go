@@ -69,6 +69,8 @@ func (g *generator) fill(name string, v reflect.Value) {
 		*p = Time{time.UnixMilli(g.number(0, time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC).UnixMilli())).UTC()}
 	case *Away:
 		p.Text = strings.Repeat("é", g.IntN(MaxAway/2+1))
+	case *Remove:
+		*p = Remove{g.named("Room"), fmt.Sprint("user", g.IntN(100)), strings.Repeat("é", g.IntN(MaxAway/2+1))}
 	case *string:
 		*p = g.named(name)
 	case *bool:

@@ -61,6 +61,15 @@ type More struct {
 
 func (*More) kind() string { return "more" }
 
+// Remove ends another user's part in the room. It is for who may moderate it.
+type Remove struct {
+	Room string `json:"room,omitzero"`
+	Name string `json:"name"`
+	Text string `json:"text,omitzero"` // why
+}
+
+func (*Remove) kind() string { return "remove" }
+
 // Base is a source of lines and the number up to which the client will send none of it
 // again: each is acknowledged, refused or set aside.
 type Base struct {
@@ -126,6 +135,7 @@ type Welcome struct {
 	TimeoutMS   int64    `json:"timeout_ms"`
 	Limits      Limits   `json:"limits"`
 	Members     []string `json:"members"`
+	Moderate    bool     `json:"moderate,omitzero"` // Remove is allowed
 	Now         Time     `json:"now"`
 }
 
@@ -231,6 +241,8 @@ func RoomOf(f Frame) string {
 	case *Join:
 		return f.Room
 	case *More:
+		return f.Room
+	case *Remove:
 		return f.Room
 	case *Send:
 		return f.Room

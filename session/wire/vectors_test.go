@@ -211,7 +211,7 @@ func writeVectors(t *testing.T, name string, list []goodVector) {
 // other may claim to be known. One that can name a room must be shown with and without.
 func TestFrameVectorsAreComplete(t *testing.T) {
 	want := map[string]bool{}
-	for _, kind := range strings.Fields("hello more send away history bye") {
+	for _, kind := range strings.Fields("hello more remove send away history bye") {
 		want[kind+" to_server"] = true
 	}
 	for _, kind := range strings.Fields("challenge welcome events live ack retry refused presence page bye") {

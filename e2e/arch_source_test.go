@@ -34,7 +34,7 @@ var (
 	mayGo = []string{
 		"cmd/holdfast/input.go",         // a read of stdin can't be interrupted
 		"cmd/holdfast/internal/lineui/", // likewise; and the painter, awaited by channels
-		"server/history/disk.go",        // the committer, awaited by a channel that closing needs too
+		"server/history/disk/disk.go",   // the committer, awaited by a channel that closing needs too
 		"server/history/memory.go",      // likewise
 	}
 

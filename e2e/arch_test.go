@@ -51,9 +51,18 @@ var rules = []rule{
 		"a server for the tests of who imports the client or the server",
 	},
 	{
-		"holdfast/server/history",
-		[]string{"github.com/cockroachdb/pebble/v2", "github.com/nats-io/nats.go"},
-		"a store keeps lines and knows nothing of the wire",
+		"holdfast/server/history", nil,
+		"a store keeps lines and knows nothing of the wire; who imports the server gets no storage engine that it did not ask for",
+	},
+	{
+		"holdfast/server/history/historytest",
+		[]string{"holdfast/server/history"},
+		"what every engine must pass, whoever wrote it",
+	},
+	{
+		"holdfast/server/history/disk",
+		[]string{"holdfast/server/history", "github.com/cockroachdb/pebble/v2"},
+		"an engine of its own, for those who name it",
 	},
 	{
 		"holdfast/server",
@@ -67,7 +76,7 @@ var rules = []rule{
 		"holdfast/cmd/...",
 		[]string{
 			"holdfast/transport", "holdfast/session", "holdfast/session/wire", "holdfast/server",
-			"holdfast/server/history", "holdfast/cmd/...", "github.com/urfave/cli/v2", "github.com/peterh/liner",
+			"holdfast/server/history", "holdfast/server/history/disk", "holdfast/cmd/...", "github.com/urfave/cli/v2", "github.com/peterh/liner",
 			"github.com/mattn/go-runewidth", "golang.org/x/term", "golang.org/x/sys",
 		},
 		"the command has all of ours but the test tools",
@@ -79,12 +88,12 @@ var rules = []rule{
 var testsMay = []string{
 	"holdfast/e2e/...",
 	"holdfast/server", // for the session's tests: a client is nothing without one
+	"holdfast/server/history/historytest",
 	"holdfast/server/servertest",
 	"holdfast/transport/netsim",
 	"github.com/anishathalye/porcupine",
-	"github.com/cockroachdb/pebble/v2", // data as older versions left it
-	"github.com/coder/websocket",       // peers that behave as no client of ours would
-	"github.com/creachadair/jrpc2",     // a protocol that is not ours, over a Conn
+	"github.com/coder/websocket",   // peers that behave as no client of ours would
+	"github.com/creachadair/jrpc2", // a protocol that is not ours, over a Conn
 	"github.com/creack/pty",
 	"github.com/gorilla/websocket", // a peer from another family
 	"github.com/hinshun/vt10x",
@@ -229,6 +238,9 @@ func TestImportRulesBite(t *testing.T) {
 		{ImportPath: "holdfast/session/wire", Imports: []string{"github.com/coder/websocket"}},
 		{ImportPath: "holdfast/session", Imports: []string{"github.com/go-json-experiment/json"}},
 		{ImportPath: "holdfast/server/history", Imports: []string{"holdfast/session/wire"}},
+		{ImportPath: "holdfast/server/history", XTestImports: []string{"holdfast/server/history/disk"}},
+		{ImportPath: "holdfast/server", XTestImports: []string{"holdfast/server/history/disk"}},
+		{ImportPath: "holdfast/server/history", Imports: []string{"github.com/cockroachdb/pebble/v2"}},
 		{ImportPath: "holdfast/transport", Imports: []string{"github.com/coder/websocketish"}},
 		{ImportPath: "holdfast/transport", Imports: []string{"C"}},
 		{ImportPath: "holdfast/transport", XTestImports: []string{"example.org/assert"}},

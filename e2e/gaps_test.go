@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"holdfast/server/history"
+	"holdfast/server/history/disk"
 	"holdfast/transport"
 )
 
@@ -41,9 +42,9 @@ func TestBackoffForDays(t *testing.T) {
 // server's disk has lost all that was not synced.
 func TestClaimOutlivesPowerCut(t *testing.T) {
 	t.Parallel()
-	disk := vfs.NewCrashableMem()
+	drive := vfs.NewCrashableMem()
 	claim := func(key byte) bool {
-		store, err := history.OpenDisk("data", &history.DiskOptions{FS: disk, MinFree: -1})
+		store, err := disk.Open("data", &disk.Options{FS: drive, MinFree: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,11 +52,11 @@ func TestClaimOutlivesPowerCut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		left := disk.CrashClone(vfs.CrashCloneCfg{})
+		left := drive.CrashClone(vfs.CrashCloneCfg{})
 		if err := store.Close(); err != nil {
 			t.Error(err)
 		}
-		disk = left
+		drive = left
 		return ok
 	}
 	if !claim(1) {

@@ -7,32 +7,32 @@ import "holdfast/e2e/overlay"
 var plants = []plant{
 	// What is on the server's disk.
 	{"ack before fsync", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("server/history/commit.go", `batch.Commit(pebble.Sync)`, `batch.Commit(pebble.NoSync)`),
+		overlay.Replace("server/history/disk/commit.go", `batch.Commit(pebble.Sync)`, `batch.Commit(pebble.NoSync)`),
 	}},
 	{"ack before append", simulation("0.25"), []overlay.Edit{
 		overlay.Before("server/room.go", `if err := r.log.Append(l); err != nil {`, `p.ack(f.Source, f.N); `),
 	}},
 	{"broadcast before fsync", simulation("0.25"), []overlay.Edit{
-		overlay.Before("server/history/commit.go", `err = batch.Commit(pebble.Sync)`,
-			`for _, it := range items { e := it.entry; e.Source = "early"; it.room.sink([]Entry{e}) }; `),
+		overlay.Before("server/history/disk/commit.go", `err = batch.Commit(pebble.Sync)`,
+			`for _, it := range items { e := it.entry; e.Source = "early"; it.room.sink([]history.Entry{e}) }; `),
 	}},
 	{"marks are not stored", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("server/history/commit.go", `value = appendMark(value[:0], line.N, line.At)`, `value = appendMark(value[:0], 0, line.At)`),
+		overlay.Replace("server/history/disk/commit.go", `value = appendMark(value[:0], line.N, line.At)`, `value = appendMark(value[:0], 0, line.At)`),
 	}},
 	{"a claim is not synced", by("e2e", "TestClaimOutlivesPowerCut"), []overlay.Edit{
-		overlay.Replace("server/history/claims.go", `err = d.db.LogData(nil, pebble.Sync)`, ``),
+		overlay.Replace("server/history/disk/claims.go", `err = d.db.LogData(nil, pebble.Sync)`, ``),
 	}},
 	{"epoch not bumped", simulation("0.25"), []overlay.Edit{
 		overlay.Replace("server/history/cursor.go", `return binary.BigEndian.Uint64(b[:])`, `return 1`),
 	}},
-	{"diverged past not noticed", by("server/history", "TestRestoredCopy"), []overlay.Edit{
-		overlay.Replace("server/history/cursor.go", `if here == c.digest {`, `if here == c.digest || true {`),
+	{"diverged past not noticed", by("server/history/disk", "TestRestoredCopy"), []overlay.Edit{
+		overlay.Replace("server/history/cursor.go", `if here == c.Digest {`, `if here == c.Digest || true {`),
 	}},
 	{"expired cursor goes on in silence", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("server/history/cursor.go", `Missed: between(from, p.head.seq), Lost: between(c.seq, from),`, `Missed: between(from, p.head.seq), Resumed: true,`),
+		overlay.Replace("server/history/cursor.go", `Missed: between(from, p.Head.Seq), Lost: between(c.Seq, from),`, `Missed: between(from, p.Head.Seq), Resumed: true,`),
 	}},
 	{"store goes on after a failed sync", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("server/history/fence.go", `		f.trip(err)
+		overlay.Replace("server/history/disk/fence.go", `		f.trip(err)
 		return err
 	}
 	return nil`, `		return nil
@@ -127,11 +127,11 @@ var plants = []plant{
 	{"trimmed lines are skipped in silence", by("server", "TestTrimOvertakesReader"), []overlay.Edit{
 		overlay.Replace("server/lines.go", `if len(entries) == 0 || entries[0].Seq != p.seq+1 {`, `if false {`),
 	}},
-	{"lines under way are shown by a replay", by("server/history", "TestInFlight"), []overlay.Edit{
-		overlay.Replace("server/history/read.go", `lines, _, err := r.scan(p, after+1, p.head.seq, limit,`, `lines, _, err := r.scan(p, after+1, p.head.seq+99, limit,`),
+	{"lines under way are shown by a replay", by("server/history/disk", "TestInFlight"), []overlay.Edit{
+		overlay.Replace("server/history/disk/read.go", `lines, _, err := r.scan(p, after+1, p.Head.Seq, limit,`, `lines, _, err := r.scan(p, after+1, p.Head.Seq+99, limit,`),
 	}},
 	{"retention drops one line too many", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("server/history/trim.go", `lineKey(nil, name, edge.seq+1), nil)`, `lineKey(nil, name, edge.seq+2), nil)`),
+		overlay.Replace("server/history/disk/trim.go", `lineKey(nil, name, edge.Seq+1), nil)`, `lineKey(nil, name, edge.Seq+2), nil)`),
 	}},
 	{"every second line is skipped", simulation("0.25"), []overlay.Edit{
 		overlay.Replace("session/incoming.go", `		at.seq = e.Seq
@@ -242,13 +242,13 @@ var plants = []plant{
 	r.srv.opts.Store`, `r.srv.opts.Store`),
 	}},
 	{"a restart forgets who is here", withBinary("TestRestartIsNoNews"), []overlay.Edit{
-		overlay.Replace("server/history/open.go", `err = d.loadMembers()`, `d.members = members{}`),
+		overlay.Replace("server/history/disk/open.go", `err = d.loadMembers()`, `d.members = history.Members{}`),
 	}},
 	{"who never comes back stays for ever", by("server", "TestExpectedBack"), []overlay.Edit{
 		overlay.Replace("server/house.go", `s.hub.forget()`, ``),
 	}},
-	{"a name can be stolen", by("server/history", "TestClaims"), []overlay.Edit{
-		overlay.Replace("server/history/claims.go", `if held.holds(now, ttl) {`, `if false {`),
+	{"a name can be stolen", by("server/history", "TestMemory"), []overlay.Edit{
+		overlay.Replace("server/history/claims.go", `if held.Holds(now, ttl) {`, `if false {`),
 	}},
 	{"a signature is not looked at", withBinary("TestNobodyElse"), []overlay.Edit{
 		overlay.Replace("server/hello.go", `if !h.Signed(c, l.user) {`, `if !h.Signed(c, l.user) && h.Host == "" {`),

@@ -19,6 +19,7 @@ import (
 	"holdfast/e2e/oracle"
 	chat "holdfast/server"
 	"holdfast/server/history"
+	"holdfast/server/history/disk"
 )
 
 // room is where the simulated clients meet.
@@ -65,7 +66,7 @@ func (v *server) serve() {
 	t := v.sim.t
 	fs := errorfs.Wrap(v.mem, errorfs.InjectorFunc(v.sync))
 	log := slog.New(v.sim.met.handler("server: ", v.sim.heard))
-	store, err := history.OpenDisk("data", &history.DiskOptions{FS: fs, Logger: log})
+	store, err := disk.Open("data", &disk.Options{FS: fs, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +307,7 @@ func (v *server) restore() {
 // end stops the server for good.
 func (v *server) end() {
 	v.stop()
-	store, err := history.OpenDisk("data", &history.DiskOptions{FS: v.mem})
+	store, err := disk.Open("data", &disk.Options{FS: v.mem})
 	if err != nil {
 		v.sim.t.Fatal(err)
 	}

@@ -3,13 +3,12 @@ package server_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
+	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/cockroachdb/pebble/v2"
 
 	"holdfast/server"
 	"holdfast/server/history"
@@ -146,19 +145,22 @@ func TestSameHost(t *testing.T) {
 // A name that a secret held before there were key pairs is passed on by it, once. What
 // was said privately then is still for whoever had the secret.
 func TestFormerSecret(t *testing.T) {
-	dir := t.TempDir()
 	secret, other := sha256.Sum256([]byte("ana's")), sha256.Sum256([]byte("eve's"))
 	hash, bob := sha256.Sum256(secret[:]), sha256.Sum256([]byte("bob's"))
-	oldStore(t, dir, "ana", hash, history.Line{
-		User: "bob", Source: "s", N: 1, Kind: history.KindPrivate, To: "ana", Text: "psst",
-		Readers: string(bob[:16]) + string(hash[:16]), At: time.Now(),
-	})
 	synctest.Test(t, func(t *testing.T) {
-		store, err := history.OpenDisk(dir, nil)
-		if err != nil {
+		store := &formerly{Store: history.Memory(), name: "ana", claim: history.Claim{Holder: history.Holder{Former: hash}, Used: time.Now()}}
+		log, err := store.Open("general", func([]history.Entry) {})
+		if err == nil {
+			err = log.Append(history.Line{
+				User: "bob", Source: "s", N: 1, Kind: history.KindPrivate, To: "ana", Text: "psst",
+				Readers: string(bob[:16]) + string(hash[:16]), At: time.Now(),
+			})
+		}
+		synctest.Wait()
+		if err = errors.Join(err, log.Close()); err != nil {
 			t.Fatal(err)
 		}
-		run(t, &server.Options{NameTTL: 100 * 365 * 24 * time.Hour}, store, func(w *world) {
+		run(t, nil, store, func(w *world) {
 			text := base64.RawURLEncoding.EncodeToString
 			come := func(key, former string) *client {
 				c := w.connect("general", "ana")
@@ -192,39 +194,33 @@ func TestFormerSecret(t *testing.T) {
 	})
 }
 
-// oldStore makes a store as version 2 of the format left it: with a line, and a name that
-// the hash of a secret holds.
-func oldStore(t *testing.T, dir, name string, hash [32]byte, line history.Line) {
-	t.Helper()
-	store, err := history.OpenDisk(dir, nil)
-	if err != nil {
-		t.Fatal(err)
+// formerly is a store in which a name was claimed before there were key pairs.
+type formerly struct {
+	history.Store
+	name string
+
+	mu    sync.Mutex
+	claim history.Claim
+}
+
+func (f *formerly) Claim(name string, by history.Holder, now time.Time, ttl time.Duration) (history.Holder, bool, error) {
+	if name != f.name {
+		return f.Store.Claim(name, by, now, ttl)
 	}
-	stored := make(chan struct{})
-	log, err := store.Open("general", func([]history.Entry) { close(stored) })
-	if err == nil {
-		err = log.Append(line)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	next, mine := f.claim.Next(by, now, ttl)
+	f.claim = next
+	return next.Holder, mine, nil
+}
+
+func (f *formerly) Owner(name string, now time.Time, ttl time.Duration) (history.Holder, bool, error) {
+	if name != f.name {
+		return f.Store.Owner(name, now, ttl)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	<-stored
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	db, err := pebble.Open(dir, &pebble.Options{FormatMajorVersion: pebble.FormatNewest})
-	if err != nil {
-		t.Fatal(err)
-	}
-	record := binary.BigEndian.AppendUint64(hash[:], uint64(time.Now().UnixMilli()))
-	for key, value := range map[string][]byte{"v": {2}, "c" + name: record} {
-		if err := db.Set([]byte(key), value, pebble.Sync); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.claim.Holder, true, nil
 }
 
 // The server is known by one key for as long as its store lives.

@@ -119,14 +119,11 @@ func TestThousandRoomsResumeAtOnce(t *testing.T) {
 		small   = 20 * time.Millisecond
 	)
 	var up atomic.Int64 // when the last connection reached the server
-	n1 := &netsim.Options{
+	bubbleOn(t, &netsim.Options{
 		Latency: netsim.Between(latency, latency+1),
 		Window:  8 << 20, // or the bytes under way would be what takes time
 		OnLink:  func(*netsim.Link) { up.Store(time.Now().UnixNano()) },
-	}
-	synctest.Test(t, func(t *testing.T) {
-		n := netsim.New(1, n1)
-		t.Cleanup(func() { _ = n.Close(); pass(time.Second) })
+	}, func(t *testing.T, n *netsim.Net) {
 		host := servertest.NewOn(t, n, "server", nil)
 		_, rooms := inCrowd(t, n, 1000, ignore)
 		pass(time.Minute)

@@ -19,8 +19,14 @@ import (
 // bubble runs a test under fake time on a network of its own.
 func bubble(t *testing.T, test func(t *testing.T, n *netsim.Net)) {
 	t.Helper()
+	bubbleOn(t, &netsim.Options{Latency: netsim.Between(5*time.Millisecond, 15*time.Millisecond)}, test)
+}
+
+// bubbleOn is bubble for another kind of network.
+func bubbleOn(t *testing.T, o *netsim.Options, test func(t *testing.T, n *netsim.Net)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		n := netsim.New(1, &netsim.Options{Latency: netsim.Between(5*time.Millisecond, 15*time.Millisecond)})
+		n := netsim.New(1, o)
 		t.Cleanup(func() {
 			_ = n.Close()
 			time.Sleep(time.Second) // net/http lets a dial that was given up run on for a moment

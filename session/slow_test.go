@@ -3,7 +3,6 @@ package session_test
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"holdfast/server/servertest"
@@ -19,9 +18,8 @@ func TestSlowCatchUp(t *testing.T) {
 		latency = 40 * time.Millisecond // one way
 		small   = 20 * time.Millisecond
 	)
-	synctest.Test(t, func(t *testing.T) {
-		n := netsim.New(1, &netsim.Options{Latency: netsim.Between(latency, latency+1), Window: 1 << 20})
-		t.Cleanup(func() { _ = n.Close(); pass(time.Second) })
+	network := &netsim.Options{Latency: netsim.Between(latency, latency+1), Window: 1 << 20}
+	bubbleOn(t, network, func(t *testing.T, n *netsim.Net) {
 		servertest.NewOn(t, n, "server", nil)
 		bob := openAs(t, n, "bob", nil)
 		send(t, bob, numbered("b", 1, lines)...)
@@ -32,7 +30,7 @@ func TestSlowCatchUp(t *testing.T) {
 			t.Helper()
 			began := time.Now()
 			if err := f(); err != nil || time.Since(began) > 2*latency+small {
-				t.Errorf("%s took %v, %v", what, time.Since(began), err)
+				t.Fatalf("%s took %v, %v", what, time.Since(began), err)
 			}
 		}
 		dials, got := int64(0), 0
@@ -46,10 +44,13 @@ func TestSlowCatchUp(t *testing.T) {
 			if got == 1 {
 				dials = n.Stats().Dials
 			}
+			if more := n.Stats().Dials - dials; more != 0 {
+				t.Fatalf("%d more connections at line %d", more, got)
+			}
 			if got == lines {
 				break
 			}
-			time.Sleep(50 * time.Millisecond)
+			pass(50 * time.Millisecond)
 			if got%173 == 0 {
 				quick("History", func() error {
 					_, _, err := ana.History(t.Context(), m.Seq, 10)
@@ -63,9 +64,6 @@ func TestSlowCatchUp(t *testing.T) {
 					return ana.Wait(t.Context(), id)
 				})
 			}
-		}
-		if more := n.Stats().Dials - dials; more != 0 {
-			t.Errorf("%d more connections", more)
 		}
 	})
 }

@@ -17,6 +17,7 @@ import (
 
 	"holdfast/server"
 	"holdfast/server/history"
+	"holdfast/server/history/disk"
 )
 
 func serveCommand() *cli.Command {
@@ -101,7 +102,7 @@ func startHost(c *cli.Context, l net.Listener, log *slog.Logger) (*host, error) 
 	if err != nil {
 		return nil, err
 	}
-	store, err := history.OpenDisk(dir, &history.DiskOptions{Logger: log})
+	store, err := disk.Open(dir, &disk.Options{Logger: log})
 	if err != nil {
 		return nil, err
 	}

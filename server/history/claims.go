@@ -1,169 +1,43 @@
 package history
 
-import (
-	"crypto/rand"
-	"fmt"
-	"time"
+import "time"
 
-	"github.com/cockroachdb/pebble/v2"
-)
-
-// A claim says who holds a name and when they last used it. Both engines share its
-// rules.
-type claim struct {
+// Claim says who holds a name and when they last used it. Its rules are those of every
+// engine.
+type Claim struct {
 	Holder
-	used time.Time
+	Used time.Time
 }
 
-// holds reports whether the claim stands at now. A use in the future, after a
+// Holds reports whether the claim stands at now. A use in the future, after a
 // clock went back, stands.
-func (c *claim) holds(now time.Time, ttl time.Duration) bool {
-	return ttl == 0 || now.Sub(c.used) <= ttl
+func (c *Claim) Holds(now time.Time, ttl time.Duration) bool {
+	return ttl == 0 || now.Sub(c.Used) <= ttl
 }
 
-// is reports whether by is who holds the claim, at any time.
-func (c *claim) is(by Holder) bool {
+// Is reports whether by is who holds the claim, at any time.
+func (c *Claim) Is(by Holder) bool {
 	if c.HasKey() {
 		return c.Key == by.Key
 	}
 	return c.HasFormer() && c.Former == by.Former
 }
 
-// next is the claim after by used the name at now; mine is false, and it stays as it is,
-// if the name is somebody else's. Without a claim there is none to compare: held is nil.
-func (held *claim) next(by Holder, now time.Time, ttl time.Duration) (c claim, mine bool) {
+// Next is the claim after by used the name at now, as [Store.Claim] has it; mine is false,
+// and it stays as it is, if the name is somebody else's. held is nil if nobody ever claimed
+// the name.
+func (held *Claim) Next(by Holder, now time.Time, ttl time.Duration) (c Claim, mine bool) {
 	if held == nil {
-		return claim{Holder{Key: by.Key}, now}, true
+		return Claim{Holder{Key: by.Key}, now}, true
 	}
-	if !held.is(by) {
-		if held.holds(now, ttl) {
+	if !held.Is(by) {
+		if held.Holds(now, ttl) {
 			return *held, false
 		}
-		return claim{Holder{Key: by.Key}, now}, true
+		return Claim{Holder{Key: by.Key}, now}, true
 	}
-	if held.used.After(now) {
-		now = held.used // a clock that went back takes nothing away
+	if held.Used.After(now) {
+		now = held.Used // a clock that went back takes nothing away
 	}
-	return claim{Holder{by.Key, held.Former}, now}, true
-}
-
-// Claim implements Store. It returns when the claim is durable. While writes wait
-// for room it does not: it confirms a claim without noting its use.
-func (d *disk) Claim(name string, by Holder, now time.Time, ttl time.Duration) (holder Holder, mine bool, err error) {
-	if err := checkNames(name); err != nil {
-		return holder, false, err
-	}
-	if err := d.enter(); err != nil {
-		return holder, false, err
-	}
-	defer d.leave()
-	if d.space.stuck() {
-		return d.confirmClaim(name, by, now, ttl)
-	}
-	c, mine, err := d.writeClaim(name, by, now, ttl)
-	if mine && err == nil {
-		// An empty log record with a sync makes all before it durable. It comes
-		// after writeClaim let others in, so that many claims share one sync.
-		err = d.db.LogData(nil, pebble.Sync)
-	}
-	if err == nil {
-		err = d.Err()
-	}
-	if err != nil {
-		return holder, false, fmt.Errorf("claim name: %w", err)
-	}
-	return c.Holder, mine, nil
-}
-
-// confirmClaim is Claim for when nothing can be written.
-func (d *disk) confirmClaim(name string, by Holder, now time.Time, ttl time.Duration) (holder Holder, mine bool, err error) {
-	held, err := d.readClaim(name)
-	switch {
-	case err == nil && held != nil && held.HasKey() && held.is(by):
-		return held.Holder, true, d.Err()
-	case err == nil && held != nil && !held.is(by) && held.holds(now, ttl):
-		return held.Holder, false, d.Err()
-	case err == nil:
-		err = ErrFull
-	}
-	return holder, false, fmt.Errorf("claim name: %w", err)
-}
-
-// writeClaim looks the claim up and writes it, without a sync, as one step.
-func (d *disk) writeClaim(name string, by Holder, now time.Time, ttl time.Duration) (c claim, mine bool, err error) {
-	d.claiming <- struct{}{} // not a mutex, as it is held across disk access
-	defer func() { <-d.claiming }()
-	held, err := d.readClaim(name)
-	if err != nil {
-		return c, false, err
-	}
-	if c, mine = held.next(by, now, ttl); !mine {
-		return c, false, nil
-	}
-	return c, true, d.db.Set(claimKey(name), appendClaim(nil, c), pebble.NoSync)
-}
-
-// readClaim returns nil if nobody ever claimed name.
-func (d *disk) readClaim(name string) (*claim, error) {
-	value, err := d.get(claimKey(name))
-	if err != nil || value == nil {
-		return nil, err
-	}
-	c, err := decodeClaim(value)
-	if err != nil {
-		return nil, err
-	}
-	return &c, nil
-}
-
-// Owner implements Store.
-func (d *disk) Owner(name string, now time.Time, ttl time.Duration) (holder Holder, owned bool, err error) {
-	if err := checkNames(name); err != nil {
-		return holder, false, err
-	}
-	if err := d.enter(); err != nil {
-		return holder, false, err
-	}
-	defer d.leave()
-	c, err := d.readClaim(name)
-	if err == nil {
-		err = d.Err()
-	}
-	if err != nil {
-		return holder, false, fmt.Errorf("look up name: %w", err)
-	}
-	if c == nil || !c.holds(now, ttl) {
-		return holder, false, nil
-	}
-	return c.Holder, true, nil
-}
-
-// ServerSeed implements Store.
-func (d *disk) ServerSeed() (seed [32]byte, err error) {
-	if err := d.enter(); err != nil {
-		return seed, err
-	}
-	defer d.leave()
-	d.claiming <- struct{}{}
-	defer func() { <-d.claiming }()
-	value, err := d.get(seedKey())
-	switch {
-	case err != nil:
-	case value == nil && d.space.stuck():
-		err = ErrFull
-	case value == nil:
-		rand.Read(seed[:])
-		err = d.db.Set(seedKey(), seed[:], pebble.Sync)
-	case len(value) != len(seed):
-		err = errDamaged
-	default:
-		seed = [32]byte(value)
-	}
-	if failure := d.Err(); failure != nil {
-		err = failure
-	}
-	if err != nil {
-		return [32]byte{}, fmt.Errorf("server seed: %w", err)
-	}
-	return seed, nil
+	return Claim{Holder{by.Key, held.Former}, now}, true
 }

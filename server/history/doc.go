@@ -9,13 +9,20 @@
 // the reader; the epoch then tells how far the two pasts agree, and the reader
 // goes on from there, so it neither misses nor repeats a line of the new past.
 //
-// A store on disk fails for good at its first write or sync that goes wrong, and
-// nothing is written after that: what is on disk then is all that anyone was
-// told of, and perhaps some lines more, which nobody was told of yet. A full disk
-// is no failure: lines are refused until there is room, and all else goes on.
+// # Engines
 //
-// [Memory] serves tests and servers that need not survive; [OpenDisk] is the
-// default. The interfaces leave room for engines shared by several servers:
-// positions may have gaps, cursors are the engine's own, a sink gets every
-// durable line whoever appended it, and claims live in the store.
+// [Memory] serves tests and servers that need not survive. An engine that needs other
+// modules has a package of its own; history/disk is the one of the command. So who imports
+// the server builds, downloads and has in go.sum only the engine that it names. Engines are
+// not modules of their own: that would save an importer nothing but names in go mod graph,
+// and go test ./... would no longer cover them.
+//
+// The interfaces leave room for engines shared by several servers: positions may have
+// gaps, cursors are the engine's own, a sink gets every durable line whoever appended it,
+// and claims live in the store.
+//
+// Whoever writes an engine finds here what all of ours have in common: [Claim] judges who
+// may have a name, [Members] keeps who is where, and [Past] finds where a reader goes on,
+// given the [Point] of each line and the [Spans] of the epochs. history/historytest has the
+// tests that an engine must pass.
 package history

@@ -14,12 +14,12 @@ import (
 // plays the part of the disk; Close waits for it. It never fails and is never full.
 func Memory() Store {
 	m := &memory{
-		epoch:   newEpoch(),
+		epoch:   NewEpoch(),
 		wake:    make(chan struct{}, 1),
 		done:    make(chan struct{}),
 		rooms:   make(map[string]*memRoom),
-		claims:  make(map[string]*claim),
-		members: make(members),
+		claims:  make(map[string]*Claim),
+		members: make(Members),
 	}
 	rand.Read(m.seed[:])
 	go m.run()
@@ -33,9 +33,9 @@ type memory struct {
 
 	mu      sync.Mutex
 	rooms   map[string]*memRoom
-	claims  map[string]*claim
+	claims  map[string]*Claim
 	seed    [32]byte // constant
-	members members
+	members Members
 	queue   []memLine
 	closing bool
 	scratch []byte
@@ -43,9 +43,9 @@ type memory struct {
 
 // memRoom is what is durable, so to speak, in a room. Guarded by memory.mu.
 type memRoom struct {
-	edge    point
-	head    point
-	spans   []span
+	edge    Point
+	head    Point
+	spans   Spans
 	lines   []memLine // from just after the edge to the head
 	sources map[[2]string]*memSource
 	said    map[[2]string]time.Time // by user and Line.Once
@@ -55,7 +55,7 @@ type memRoom struct {
 type memLine struct {
 	log    *memLog // of whom it came
 	entry  Entry
-	digest digest
+	digest Digest
 	once   string
 }
 
@@ -73,7 +73,7 @@ func (m *memory) Open(name string, sink func([]Entry)) (Log, error) {
 	}
 	r := m.rooms[name]
 	if r == nil {
-		r = &memRoom{edge: origin(name), head: origin(name), sources: make(map[[2]string]*memSource), said: make(map[[2]string]time.Time)}
+		r = &memRoom{edge: Origin(name), head: Origin(name), sources: make(map[[2]string]*memSource), said: make(map[[2]string]time.Time)}
 		m.rooms[name] = r
 	}
 	if r.log != nil {
@@ -111,10 +111,10 @@ func (m *memory) store(batch []memLine) (order []*memLog, lines map[*memLog][]En
 	for _, line := range batch {
 		l, r, e := line.log, line.log.room, line.entry
 		if len(r.spans) == 0 {
-			r.spans = []span{{m.epoch, e.Seq}}
+			r.spans = Spans{{m.epoch, e.Seq}}
 		}
 		r.lines = append(r.lines, line)
-		r.head = point{e.Seq, line.digest}
+		r.head = Point{e.Seq, line.digest}
 		s := r.sources[[2]string{e.User, e.Source}]
 		if s == nil {
 			s = &memSource{}
@@ -153,7 +153,7 @@ func (m *memory) Claim(name string, by Holder, now time.Time, ttl time.Duration)
 	if m.closing {
 		return holder, false, ErrClosed
 	}
-	c, mine := m.claims[name].next(by, now, ttl)
+	c, mine := m.claims[name].Next(by, now, ttl)
 	if mine {
 		m.claims[name] = &c
 	}
@@ -167,7 +167,7 @@ func (m *memory) Owner(name string, now time.Time, ttl time.Duration) (holder Ho
 	if m.closing {
 		return holder, false, ErrClosed
 	}
-	if c := m.claims[name]; c != nil && c.holds(now, ttl) {
+	if c := m.claims[name]; c != nil && c.Holds(now, ttl) {
 		return c.Holder, true, nil
 	}
 	return holder, false, nil
@@ -210,7 +210,7 @@ func (r *memRoom) trim(keep Retention, now time.Time) {
 	}
 	if drop > 0 {
 		last := r.lines[drop-1]
-		r.edge = point{last.entry.Seq, last.digest}
+		r.edge = Point{last.entry.Seq, last.digest}
 		r.lines = append([]memLine(nil), r.lines[drop:]...)
 	}
 	for name, s := range r.sources {

@@ -12,14 +12,14 @@ type memLog struct {
 	name    string
 	sink    func([]Entry)
 	room    *memRoom
-	last    point // of the line appended last
+	last    Point // of the line appended last
 	waiting int
 	closed  bool
 }
 
 // Append implements Log.
 func (l *memLog) Append(line Line) error {
-	line.At = fromMillis(uint64(line.At.UnixMilli()))
+	line.At = time.UnixMilli(line.At.UnixMilli()).UTC()
 	m := l.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -28,12 +28,12 @@ func (l *memLog) Append(line Line) error {
 	}
 	once := line.Once
 	line.Once = ""
-	l.last, m.scratch = l.last.next(m.scratch, &line)
+	l.last, m.scratch = l.last.Next(&line, m.scratch)
 	l.waiting++
 	m.queue = append(m.queue, memLine{
 		log:    l,
-		entry:  Entry{line, l.last.seq, cursor{m.epoch, l.last}.String()},
-		digest: l.last.digest,
+		entry:  Entry{line, l.last.Seq, l.last.Cursor(m.epoch)},
+		digest: l.last.Digest,
 		once:   once,
 	})
 	m.signal()
@@ -81,10 +81,10 @@ func (l *memLog) Start(given string, backlog int) (Start, error) {
 		return Start{}, err
 	}
 	r := l.room
-	p := past{r.edge, r.head, r.spans, func(seq uint64) (digest, error) {
-		return r.lines[seq-r.edge.seq-1].digest, nil
+	p := Past{r.edge, r.head, r.spans, func(seq uint64) (Digest, error) {
+		return r.lines[seq-r.edge.Seq-1].digest, nil
 	}}
-	return p.locate(given, backlog)
+	return p.Start(given, backlog)
 }
 
 // Read implements Log.
@@ -94,8 +94,8 @@ func (l *memLog) Read(after uint64, limit int) ([]Entry, error) {
 	if err := l.usable(); err != nil {
 		return nil, err
 	}
-	from := min(max(after, l.room.edge.seq), l.room.head.seq)
-	return l.room.cut(from, l.room.head.seq, limit, false), nil
+	from := min(max(after, l.room.edge.Seq), l.room.head.Seq)
+	return l.room.cut(from, l.room.head.Seq, limit, false), nil
 }
 
 // Before implements Log.
@@ -106,18 +106,18 @@ func (l *memLog) Before(before uint64, limit int) (lines []Entry, more bool, err
 		return nil, false, err
 	}
 	r := l.room
-	to := r.head.seq
+	to := r.head.Seq
 	if before > 0 {
-		to = max(min(to, before-1), r.edge.seq)
+		to = max(min(to, before-1), r.edge.Seq)
 	}
-	lines = r.cut(r.edge.seq, to, limit, true)
-	return lines, uint64(len(lines)) < to-r.edge.seq, nil
+	lines = r.cut(r.edge.Seq, to, limit, true)
+	return lines, uint64(len(lines)) < to-r.edge.Seq, nil
 }
 
 // cut returns up to limit lines after from, up to and including to: the newest
 // of them or the oldest.
 func (r *memRoom) cut(from, to uint64, limit int, newest bool) []Entry {
-	lines := r.lines[from-r.edge.seq : to-r.edge.seq]
+	lines := r.lines[from-r.edge.Seq : to-r.edge.Seq]
 	if n := max(limit, 0); n < len(lines) {
 		if newest {
 			lines = lines[len(lines)-n:]

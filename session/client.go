@@ -196,6 +196,24 @@ func (c *Client) Session(room string) *Session {
 // Name is the user's name, folded to lower case.
 func (c *Client) Name() string { return c.opts.Name }
 
+// Drain takes no more lines and no more rooms, waits until all lines are acknowledged, and
+// closes the client. If ctx or the client ends before that, the error is ErrUnsent and says
+// how many are left. It does not wait for consumers.
+func (c *Client) Drain(ctx context.Context) error {
+	open := c.shut()
+	for _, s := range open {
+		s.refuse.Store(true)
+	}
+	for _, s := range open {
+		select {
+		case <-s.out.empty():
+		case <-s.ended:
+		case <-ctx.Done():
+		}
+	}
+	return c.Close()
+}
+
 // Close leaves all rooms and ends the client and its sessions at once. Lines that are not
 // acknowledged stay on disk: the error is then ErrUnsent, and says how many. It returns
 // when nothing of the client runs any more.

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -364,6 +365,28 @@ func TestVerdictBeforeJoin(t *testing.T) {
 		<-rooms[0].Done()
 		if p = srv.accept(); p.req.URL.Path != "/chat/lab/ana" {
 			t.Errorf("came back for %s", p.req.URL.Path)
+		}
+	})
+}
+
+// Drain waits for the acks of all rooms, but not longer than it was told.
+func TestDrainAllRooms(t *testing.T) {
+	bubble(t, func(t *testing.T, n *netsim.Net) {
+		serve(t, n, nil)
+		dir := t.TempDir()
+		c := newClient(t, n, in(dir))
+		for _, s := range joined(t, c, "hall", "lab", "attic") {
+			send(t, s, numbered("a", 1, 500)...)
+		}
+		must(t, c.Drain(t.Context()))
+		n.SetDown("server", true)
+		c = newClient(t, n, in(dir))
+		rooms := joined(t, c, "hall", "lab")
+		send(t, rooms[1], "late")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := c.Drain(ctx); !errors.Is(err, session.ErrUnsent) || ctx.Err() == nil {
+			t.Errorf("drained with %v", err)
 		}
 	})
 }

@@ -189,14 +189,17 @@ func (o *output) all() []string {
 // await waits for a line that contains text.
 func (o *output) await(t *testing.T, text string) {
 	t.Helper()
-	until(t, fmt.Sprintf("output %q", text), func() bool {
-		for _, l := range o.all() {
-			if strings.Contains(l, text) {
-				return true
-			}
+	until(t, fmt.Sprintf("output %q", text), func() bool { return o.has(text) > 0 })
+}
+
+// has counts the lines that contain text.
+func (o *output) has(text string) (n int) {
+	for _, l := range o.all() {
+		if strings.Contains(l, text) {
+			n++
 		}
-		return false
-	})
+	}
+	return n
 }
 
 // world is a server, a proxy in front of it, and homes for clients.

@@ -116,10 +116,9 @@ var plants = []plant{
 		overlay.Replace("session/incoming.go", `if e.Seq <= at.seq {`, `if false {`),
 	}},
 	{"lost wake-up", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("server/out.go", `		p.inLines = false
-		if p.open() {`, `		if p.open() {`),
-		overlay.Before("server/out.go", `if p.credit != unlimited {
-		p.credit -= int64(sent)`, `p.inLines = false; `),
+		overlay.Replace("server/out.go", `	if !p.inLines {
+		p.inLines = true`, `	if !p.inLines && !l.busy {
+		p.inLines = true`),
 	}},
 	{"writer rests although there is more", simulation("0.25"), []overlay.Edit{
 		overlay.Replace("server/lines.go", `return len(ls), rest, ok`, `return len(ls), level, ok`),
@@ -141,7 +140,7 @@ var plants = []plant{
 
 	// What is on the client's disk.
 	{"volatile outbox", simulation("0.25"), []overlay.Edit{
-		overlay.Replace("session/keeper.go", `if lines[i][j].key, err = putLine(e, r.pen.room, lines[i][j]); err != nil {`, `if lines[i][j].key = 1; err != nil {`),
+		overlay.Replace("session/keeper.go", `if lines[i][j].key, err = putLine(e, r.pen.room, lines[i][j]); err != nil {`, `if lines[i][j].key = uint64(len(r.pen.room)) + 1; err != nil {`),
 	}},
 	{"acknowledged lines stay in the outbox's file", withBinary("TestSendsShareASlot"), []overlay.Edit{
 		overlay.Replace("session/keeper.go", `if err := e.delete(outboxBucket, be(l.key)); err != nil {`, `if l.key == 0 {
@@ -170,7 +169,7 @@ var plants = []plant{
 	}`, `	s.consumed(it)
 	more = e == nil || yield(e)`),
 	}},
-	{"manual commit is automatic", simulation("0.25"), []overlay.Edit{
+	{"manual commit is automatic", by("session", "TestManualCommit"), []overlay.Edit{
 		overlay.Replace("session/feed.go", `if it.line() || f.handed > f.consumed.seq && it.past == f.of {`, `if it.past < 0 {`),
 	}},
 	{"commit writes nothing down", simulation("0.25"), []overlay.Edit{
@@ -178,7 +177,7 @@ var plants = []plant{
 	return s.client.keeper.flush()`, `	_ = at
 	return s.client.keeper.flush()`),
 	}},
-	{"commit returns before the disk has it", simulation("0.25"), []overlay.Edit{
+	{"commit returns before the disk has it", by("session", "TestManualCommit"), []overlay.Edit{
 		overlay.Replace("session/consume.go", `return s.client.keeper.flush()`, `return nil`),
 	}},
 	{"commit goes one line too far", by("session", "TestManualCommit"), []overlay.Edit{

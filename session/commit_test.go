@@ -131,11 +131,18 @@ func TestManualCommit(t *testing.T) {
 		second := next(2)
 		next(3)
 		must(t, s.Commit(second))
+		cut := copyOf(t, dir) // what a power cut now would leave
 		for q := uint64(4); q <= 6; q++ {
 			next(q)
 		}
 		must(t, s.Commit(second)) // is no step back, and no news
 		pass(time.Second)
+		must(t, s.Close())
+		s = open(t, n, manual(cut))
+		p = srv.accept()
+		p.welcome(nil)
+		p.send(batch("c0", "c3", 1, 2, 3))
+		next(3)
 		must(t, s.Close())
 		s = open(t, n, manual(dir))
 		p = srv.accept()
